@@ -1,0 +1,124 @@
+#include "config/address_text.h"
+
+#include <charconv>
+#include <optional>
+
+namespace lifeline::config {
+namespace {
+
+constexpr std::size_t kMaxUnixPath = 107;  // sockaddr_un, terminating zero not counted
+
+std::string bracketed(const IpAddress& a) {
+  return a.is_v4() ? a.to_string() : fmt::format("[{}]", a.to_string());
+}
+
+// 1..65535, decimal, no sign and no leading zero.
+std::optional<std::uint16_t> parse_tcp_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc{} || end != text.data() + text.size() || text.front() == '0')
+    return std::nullopt;
+  return port;
+}
+
+Expected<Controller> checked(std::string_view text, std::string_view address,
+                             std::optional<std::string_view> port) {
+  Controller c;
+  const auto ip = IpAddress::parse(address);
+  if (!ip) {
+    if (address.find(':') != std::string_view::npos)
+      return make_error("'{}': an IPv6 address is written in brackets: tcp:[2001:db8::1]:6653",
+                        text);
+    return make_error(
+        "'{}': '{}' is no IP address; names are not resolved, as the way to the "
+        "controller must not depend on DNS",
+        text, address);
+  }
+  c.address = *ip;
+  if (ip->is_zero() ||
+      (ip->is_v4() ? ip->v4().value.host() >= 0xe0000000 : ip->v6().is_multicast()))
+    return make_error("'{}': {} is not the address of a host", text, address);
+  if (port) {
+    const auto number = parse_tcp_port(*port);
+    if (!number) return make_error("'{}': '{}' is no TCP port, 1..65535", text, *port);
+    c.port = *number;
+  }
+  return c;
+}
+
+}  // namespace
+
+Expected<Controller> parse_controller(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  const std::string_view scheme = text.substr(0, colon);
+  if (scheme == "ssl" || scheme == "tls")
+    return make_error("'{}': TLS is not supported yet; use tcp:{} on a network that you trust",
+                      text, text.substr(colon + 1));
+  if (scheme != "tcp" || colon == std::string_view::npos) {
+    if (IpAddress::parse(text)) {
+      const bool v6 = text.find(':') != std::string_view::npos;
+      return make_error("'{}' has no protocol; did you mean 'tcp:{}{}{}'?", text, v6 ? "[" : "",
+                        text, v6 ? "]" : "");
+    }
+    return make_error("'{}' is no controller; it is written tcp:IP or tcp:IP:port", text);
+  }
+  std::string_view rest = text.substr(colon + 1);
+  if (rest.starts_with('[')) {
+    const std::size_t close = rest.find(']');
+    const std::string_view tail =
+        close == std::string_view::npos ? std::string_view{} : rest.substr(close + 1);
+    if (close == std::string_view::npos || (!tail.empty() && tail.front() != ':'))
+      return make_error("'{}': expected tcp:[IPv6] or tcp:[IPv6]:port", text);
+    const auto port = tail.empty() ? std::nullopt : std::optional(tail.substr(1));
+    return checked(text, rest.substr(1, close - 1), port);
+  }
+  const std::size_t last = rest.rfind(':');
+  if (last == std::string_view::npos) return checked(text, rest, std::nullopt);
+  // More than one colon: IPv6 without brackets, in which a port cannot be told from the address.
+  if (rest.find(':') != last)
+    return make_error("'{}': an IPv6 address is written in brackets: tcp:[2001:db8::1]:6653", text);
+  return checked(text, rest.substr(0, last), rest.substr(last + 1));
+}
+
+Expected<Listener> parse_listener(std::string_view text) {
+  Listener l;
+  if (text.starts_with("unix:")) {
+    l.kind = Listener::Kind::kUnix;
+    l.path = text.substr(5);
+    if (!l.path.starts_with('/'))
+      return make_error("'{}': the path of a socket is absolute: unix:/run/lifeline/br0.mgmt",
+                        text);
+    if (l.path.size() > kMaxUnixPath)
+      return make_error("'{}': the path has {} bytes, the kernel takes {}", text, l.path.size(),
+                        kMaxUnixPath);
+    return l;
+  }
+  if (!text.starts_with("ptcp:"))
+    return make_error("'{}' is no listener; it is written unix:/path or ptcp:port[:ip]", text);
+  l.kind = Listener::Kind::kTcp;
+  const std::string_view rest = text.substr(5);
+  const std::size_t colon = rest.find(':');
+  const auto port = parse_tcp_port(rest.substr(0, colon));
+  if (!port) return make_error("'{}': '{}' is no TCP port, 1..65535", text, rest.substr(0, colon));
+  l.port = *port;
+  if (colon != std::string_view::npos) {
+    std::string_view address = rest.substr(colon + 1);
+    if (address.starts_with('[') && address.ends_with(']'))
+      address = address.substr(1, address.size() - 2);
+    const auto ip = IpAddress::parse(address);
+    if (!ip) return make_error("'{}': '{}' is no IP address", text, address);
+    l.address = *ip;
+  }
+  return l;
+}
+
+std::string Controller::to_string() const {
+  return fmt::format("tcp:{}:{}", bracketed(address), port);
+}
+
+std::string Listener::to_string() const {
+  if (kind == Kind::kUnix) return "unix:" + path;
+  return fmt::format("ptcp:{}:{}", port, bracketed(address));
+}
+
+}  // namespace lifeline::config

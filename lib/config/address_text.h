@@ -1,0 +1,17 @@
+// The texts of remotes and listeners, in Open vSwitch's form.
+#pragma once
+
+#include <string_view>
+
+#include "base/expected.h"
+#include "config/config.h"
+
+namespace lifeline::config {
+
+// "tcp:IP[:port]", IPv6 in brackets where a port follows. The error says what would be right.
+Expected<Controller> parse_controller(std::string_view text);
+
+// "unix:<absolute path>" or "ptcp:port[:ip]".
+Expected<Listener> parse_listener(std::string_view text);
+
+}  // namespace lifeline::config

@@ -1,0 +1,153 @@
+// What an operator may configure, as typed values. load() gives a complete configuration (every
+// default filled in, every automatic number decided) or all that is wrong with the file; dump()
+// writes the same configuration back.
+//
+// Not decided here, because it depends on the machine: the local MAC and the datapath id when the
+// file does not say (config/identity.h), the number of workers when it is automatic, the local MTU.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "base/ip_address.h"
+#include "base/log.h"
+#include "base/mac_address.h"
+
+namespace lifeline::config {
+
+inline constexpr std::uint16_t kDefaultControllerPort = 6653;
+inline constexpr std::uint16_t kMaxPortNumber = 65279;  // 0xfeff, OpenFlow 1.0's OFPP_MAX - 1
+inline constexpr std::uint16_t kMaxVid = 4094;
+inline constexpr std::uint32_t kMinMtu = 576;
+inline constexpr std::uint32_t kMaxMtu = 9600;
+inline constexpr std::uint32_t kMaxWorkers = 63;
+
+// The switch's own network interface (a TAP), OpenFlow port LOCAL.
+struct Local {
+  std::string name;  // default: the bridge's name; at most 15 bytes
+  // Unset: derived from machine id and bridge name, the same at every start.
+  std::optional<MacAddress> mac;
+  // IP MTU in bytes, Ethernet header not counted. Unset: the smallest of the ports' MTUs.
+  std::optional<std::uint32_t> mtu;
+
+  bool operator==(const Local&) const = default;
+};
+
+struct Port {
+  std::string name;  // at most 15 bytes (OpenFlow 1.0's field), unique
+  // The name of an existing ethdev ("net_af_packet0"), a PCI address ("0000:03:00.0") or the
+  // arguments of a virtual device, which is then created ("net_af_packet0,iface=eth1").
+  std::string device;
+  std::uint16_t number = 0;  // 1..kMaxPortNumber, unique; automatic: by order, lowest free
+  std::optional<std::uint16_t> rx_queues;    // 1..64; unset: as many as the workers can share
+  std::optional<std::uint16_t> descriptors;  // 64..4096 per queue; unset: 1024
+  // IP MTU in bytes, Ethernet header and VLAN tags not counted. Unset: the device keeps its own.
+  std::optional<std::uint32_t> mtu;
+
+  bool operator==(const Port&) const = default;
+};
+
+struct Controller {
+  IpAddress address;
+  std::uint16_t port = kDefaultControllerPort;
+
+  bool operator==(const Controller&) const = default;
+  std::string to_string() const;  // "tcp:10.0.0.1:6653", "tcp:[fe80::1]:6653"
+};
+
+// Which frames the hidden rules and guards match.
+struct VlanScope {
+  enum class Kind : std::uint8_t { kUntagged, kAny, kVid };
+  Kind kind = Kind::kUntagged;  // untagged includes priority tags (VID 0)
+  std::uint16_t vid = 0;        // 1..4094 when kind is kVid
+
+  bool operator==(const VlanScope&) const = default;
+};
+
+struct InBand {
+  bool enabled = true;
+  VlanScope vlan;
+
+  bool operator==(const InBand&) const = default;
+};
+
+enum class FailMode : std::uint8_t { kSecure, kStandalone };
+
+// Where OpenFlow clients on this machine (ovs-ofctl, lifelinectl) connect to.
+struct Listener {
+  enum class Kind : std::uint8_t { kUnix, kTcp };
+  Kind kind = Kind::kUnix;
+  std::string path;                                   // kUnix: absolute
+  IpAddress address = Ipv4Address::of(127, 0, 0, 1);  // kTcp
+  std::uint16_t port = 0;                             // kTcp
+
+  bool operator==(const Listener&) const = default;
+  std::string to_string() const;  // "unix:/run/lifeline/br0.mgmt", "ptcp:6654:127.0.0.1"
+};
+
+struct Sizes {
+  std::uint32_t flows =
+      1'000'000;             // most rules of all OpenFlow tables together; hidden rules not counted
+  std::uint32_t fdb = 8192;  // addresses the FDB holds
+  std::uint32_t fdb_ageing_s = 300;      // seconds
+  std::uint32_t exact_entries = 131072;  // per worker
+  // Of the data pool, beyond those that the devices' descriptors hold: frames on their way inside.
+  std::uint32_t mbufs = 8192;
+
+  bool operator==(const Sizes&) const = default;
+};
+
+// Wire versions that the switch speaks, ascending: 0x01 (1.0) and 0x04 (1.3).
+std::vector<std::uint8_t> all_openflow_versions();
+
+struct Config {
+  std::string bridge = "br0";
+  std::optional<std::uint64_t> datapath_id;  // unset: from the local MAC
+  std::string run_dir = "/run/lifeline";
+  Local local;
+  std::vector<Port> ports;
+  std::vector<Controller> controllers;
+  InBand in_band;
+  FailMode fail_mode = FailMode::kStandalone;  // as Open vSwitch's
+  std::vector<Listener> listen;                // default: unix:<run_dir>/<bridge>.mgmt
+  std::vector<std::uint8_t> openflow_versions =
+      all_openflow_versions();  // wire versions, ascending
+  Sizes sizes;
+  std::optional<std::uint32_t> workers;  // 1..63; unset: every EAL worker lcore
+  std::uint32_t idle_sleep_us = 0;  // longest sleep of an idle worker, 0..10000; 0: polls always
+  log::Level log_level = log::Level::kInfo;
+
+  bool operator==(const Config&) const = default;
+};
+
+// One thing that is wrong in a configuration. Line and column count from 1; 0 where the file as a
+// whole is meant (it cannot be read).
+struct Diagnostic {
+  std::string file;
+  int line = 0;
+  int column = 0;
+  std::string message;
+
+  bool operator==(const Diagnostic&) const = default;
+  std::string to_string() const;  // "file:line:col: message", or "file: message"
+};
+
+using LoadResult = tl::expected<Config, std::vector<Diagnostic>>;
+
+// Reads a configuration from YAML text. `file` is only named in messages. Never throws, whatever
+// the text; reports all errors, in the order of the text. An empty document is the default
+// configuration. Stateless, thread-safe.
+LoadResult load(std::string_view text, std::string_view file);
+
+// Reads the file at `path` (at most 4 MiB).
+LoadResult load_file(const std::string& path);
+
+// The configuration as YAML text, defaults included. load(dump(c)) gives c for each c that load()
+// can give.
+std::string dump(const Config& config);
+
+}  // namespace lifeline::config

@@ -1,0 +1,85 @@
+#include <fmt/format.h>
+
+#include "config/config.h"
+
+namespace lifeline::config {
+namespace {
+
+// Double-quoted, so that nothing in it means anything to YAML.
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
+std::string vlan_text(const VlanScope& scope) {
+  switch (scope.kind) {
+    case VlanScope::Kind::kUntagged: return "untagged";
+    case VlanScope::Kind::kAny: return "any";
+    case VlanScope::Kind::kVid: return fmt::format("{}", scope.vid);
+  }
+  return "untagged";
+}
+
+void dump_ports(const Config& c, std::string& out) {
+  if (c.ports.empty()) {
+    out += "ports: []\n";
+    return;
+  }
+  out += "ports:\n";
+  for (const Port& p : c.ports) {
+    out += fmt::format("  - name: {}\n    device: {}\n    number: {}\n", quoted(p.name),
+                       quoted(p.device), p.number);
+    if (p.rx_queues) out += fmt::format("    rx_queues: {}\n", *p.rx_queues);
+    if (p.descriptors) out += fmt::format("    descriptors: {}\n", *p.descriptors);
+    if (p.mtu) out += fmt::format("    mtu: {}\n", *p.mtu);
+  }
+}
+
+template <class List>
+void dump_texts(std::string_view key, const List& list, std::string& out) {
+  if (list.empty()) {
+    out += fmt::format("{}: []\n", key);
+    return;
+  }
+  out += fmt::format("{}:\n", key);
+  for (const auto& element : list) out += fmt::format("  - {}\n", quoted(element.to_string()));
+}
+
+}  // namespace
+
+std::string dump(const Config& c) {
+  std::string out = fmt::format("bridge: {}\n", quoted(c.bridge));
+  if (c.datapath_id) out += fmt::format("datapath_id: \"{:016x}\"\n", *c.datapath_id);
+  out += fmt::format("run_dir: {}\n", quoted(c.run_dir));
+  out += fmt::format("local:\n  name: {}\n", quoted(c.local.name));
+  if (c.local.mac) out += fmt::format("  mac: {}\n", quoted(c.local.mac->to_string()));
+  if (c.local.mtu) out += fmt::format("  mtu: {}\n", *c.local.mtu);
+  dump_ports(c, out);
+  dump_texts("controllers", c.controllers, out);
+  out += fmt::format("in_band:\n  enabled: {}\n  vlan: {}\n", c.in_band.enabled,
+                     vlan_text(c.in_band.vlan));
+  out += fmt::format("fail_mode: {}\n", c.fail_mode == FailMode::kSecure ? "secure" : "standalone");
+  dump_texts("listen", c.listen, out);
+  out += "openflow_versions: [";
+  for (std::size_t i = 0; i < c.openflow_versions.size(); ++i)
+    out += fmt::format("{}\"1.{}\"", i == 0 ? "" : ", ", c.openflow_versions[i] - 1);
+  out += "]\n";
+  out += fmt::format("sizes:\n  flows: {}\n  fdb: {}\n  fdb_ageing_s: {}\n  exact_entries: {}\n",
+                     c.sizes.flows, c.sizes.fdb, c.sizes.fdb_ageing_s, c.sizes.exact_entries);
+  out += fmt::format("  mbufs: {}\n", c.sizes.mbufs);
+  out += c.workers ? fmt::format("workers: {}\n", *c.workers) : "workers: auto\n";
+  out += fmt::format("idle_sleep_us: {}\n", c.idle_sleep_us);
+  switch (c.log_level) {
+    case log::Level::kError: out += "log_level: error\n"; break;
+    case log::Level::kWarn: out += "log_level: warn\n"; break;
+    case log::Level::kInfo: out += "log_level: info\n"; break;
+    case log::Level::kDebug: out += "log_level: debug\n"; break;
+  }
+  return out;
+}
+
+}  // namespace lifeline::config

@@ -1,0 +1,56 @@
+// What the operator may ask: the commands of the admin socket and their JSON.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "control/admin_server.h"
+#include "control/control_loop.h"
+#include "control/controller_link.h"
+#include "datapath/datapath.h"
+#include "inband/agent.h"
+#include "ofagent/switch_agent.h"
+#include "port/local_port.h"
+#include "port/port_set.h"
+#include "table/fdb.h"
+
+namespace lifeline::control {
+
+// All outlive the commands.
+struct CommandParts {
+  std::string bridge;
+  std::string fail_mode;
+  const Clock& clock;
+  const ofagent::Backend& backend;
+  const ofagent::SwitchAgent& agent;
+  const inband::InbandAgent& inband;
+  const datapath::Datapath& datapath;
+  const port::PortSet& ports;
+  const port::LocalPort& local;
+  const table::Fdb& fdb;
+  const ControlLoop& loop;
+  const std::vector<std::unique_ptr<ControllerLink>>& links;
+};
+
+// Control lcore only. Reads; nothing it answers changes the switch.
+class AdminCommands {
+ public:
+  explicit AdminCommands(CommandParts parts);
+  // {"command": NAME, …} -> its reply; {"error"} for a command that does not exist.
+  std::unique_ptr<AdminReply> handle(const nlohmann::json& request) const;
+
+ private:
+  nlohmann::json status() const;
+  nlohmann::json hidden_rules() const;
+  nlohmann::json ports() const;
+  nlohmann::json fdb() const;
+  nlohmann::json stats() const;
+
+  CommandParts p_;
+  const TimePoint started_;
+};
+
+}  // namespace lifeline::control

@@ -1,0 +1,159 @@
+#include "control/admin_server.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <asio/buffer.hpp>
+#include <asio/read_until.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/streambuf.hpp>
+#include <asio/write.hpp>
+#include <istream>
+#include <utility>
+
+#include "base/log.h"
+
+namespace lifeline::control {
+namespace {
+
+constexpr std::size_t kMaxRequestBytes = 64 * 1024;
+constexpr std::chrono::seconds kClientTimeout{10};
+constexpr std::chrono::milliseconds kAcceptRetry{100};
+
+class JsonReply final : public AdminReply {
+ public:
+  explicit JsonReply(nlohmann::json document) : document_(std::move(document)) {}
+  bool next(std::string& out) override {
+    // Names from the kernel or a PCI database need not be UTF-8; they are shown, not refused.
+    out += document_.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return false;
+  }
+
+ private:
+  nlohmann::json document_;
+};
+
+// One client: read a line, answer, close.
+class Session final : public std::enable_shared_from_this<Session> {
+ public:
+  Session(asio::local::stream_protocol::socket socket,
+          std::shared_ptr<AdminServer::Handler> handler)
+      : socket_(std::move(socket)),
+        timer_(socket_.get_executor()),
+        input_(kMaxRequestBytes),
+        handler_(std::move(handler)) {}
+
+  void start() {
+    arm_timer();
+    asio::async_read_until(socket_, input_, '\n',
+                           [self = shared_from_this()](std::error_code error, std::size_t) {
+                             if (error) return self->close();  // too long, or the client went away
+                             self->answer();
+                           });
+  }
+
+ private:
+  void answer() {
+    std::string line;
+    std::istream stream(&input_);
+    std::getline(stream, line);
+    const auto request = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    reply_ = request.is_object() ? (*handler_)(request)
+                                 : admin_error("the request is not a JSON object");
+    send();
+  }
+
+  void send() {
+    if (!reply_) return close();
+    output_.clear();
+    if (!reply_->next(output_)) reply_.reset();
+    arm_timer();
+    asio::async_write(socket_, asio::buffer(output_),
+                      [self = shared_from_this()](std::error_code error, std::size_t) {
+                        if (error) return self->close();
+                        self->send();
+                      });
+  }
+
+  // A client that neither sends nor reads must not hold a session for ever.
+  void arm_timer() {
+    timer_.expires_after(kClientTimeout);
+    timer_.async_wait([weak = weak_from_this()](std::error_code error) {
+      if (error) return;
+      if (auto self = weak.lock()) self->close();
+    });
+  }
+
+  void close() {
+    std::error_code ignored;
+    timer_.cancel();
+    socket_.close(ignored);
+  }
+
+  asio::local::stream_protocol::socket socket_;
+  asio::steady_timer timer_;
+  asio::streambuf input_;
+  std::shared_ptr<AdminServer::Handler> handler_;
+  std::unique_ptr<AdminReply> reply_;
+  std::string output_;
+};
+
+}  // namespace
+
+std::unique_ptr<AdminReply> admin_reply(nlohmann::json document) {
+  return std::make_unique<JsonReply>(std::move(document));
+}
+
+std::unique_ptr<AdminReply> admin_error(std::string text) {
+  return admin_reply({{"error", std::move(text)}});
+}
+
+AdminServer::AdminServer(asio::io_context& io, std::string path, Handler handler)
+    : acceptor_(io),
+      retry_timer_(io),
+      path_(std::move(path)),
+      handler_(std::make_shared<Handler>(std::move(handler))) {}
+
+AdminServer::~AdminServer() {
+  if (acceptor_.is_open()) ::unlink(path_.c_str());
+}
+
+Expected<void> AdminServer::listen() {
+  if (path_.size() >= sizeof(sockaddr_un::sun_path)) {
+    return make_error("the path {} is longer than a unix socket allows ({} characters)", path_,
+                      sizeof(sockaddr_un::sun_path) - 1);
+  }
+  ::unlink(path_.c_str());
+  std::error_code error;
+  acceptor_.open({}, error);
+  const mode_t old_mask = ::umask(0177);
+  if (!error) acceptor_.bind(asio::local::stream_protocol::endpoint(path_), error);
+  ::umask(old_mask);
+  if (!error) acceptor_.listen(16, error);
+  if (error) {
+    acceptor_.close();
+    return make_error("cannot listen on {}: {}", path_, error.message());
+  }
+  accept();
+  return {};
+}
+
+void AdminServer::accept() {
+  acceptor_.async_accept(
+      [this](std::error_code error, asio::local::stream_protocol::socket socket) {
+        if (error == asio::error::operation_aborted) return;
+        // Out of descriptors: accepting again at once would spin.
+        if (error) return accept_later();
+        std::make_shared<Session>(std::move(socket), handler_)->start();
+        accept();
+      });
+}
+
+void AdminServer::accept_later() {
+  retry_timer_.expires_after(kAcceptRetry);
+  retry_timer_.async_wait([this](std::error_code aborted) {
+    if (!aborted) accept();
+  });
+}
+
+}  // namespace lifeline::control

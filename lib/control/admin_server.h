@@ -1,0 +1,59 @@
+// The operator's socket: a unix stream socket on which lifelinectl asks and the switch answers.
+//
+// Protocol: the client sends one JSON object on one line, {"command": "...", ...}. The reply is one
+// JSON text, after which the server closes. Long replies are produced in chunks, so that a dump of
+// a large table takes many short turns of the control lcore and never a long one.
+//
+// Everything here runs on the control lcore and does not block. Access control is the file's mode:
+// 0600.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/local/stream_protocol.hpp>
+#include <asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/expected.h"
+
+namespace lifeline::control {
+
+// Produces a reply piece by piece.
+class AdminReply {
+ public:
+  virtual ~AdminReply() = default;
+  // Appends the next piece to `out`; false when the reply is complete. One call stays well within a
+  // slice.
+  virtual bool next(std::string& out) = 0;
+};
+
+// A reply that is small enough to be made at once.
+std::unique_ptr<AdminReply> admin_reply(nlohmann::json document);
+// {"error": text}; lifelinectl prints it and exits 1.
+std::unique_ptr<AdminReply> admin_error(std::string text);
+
+class AdminServer {
+ public:
+  using Handler = std::function<std::unique_ptr<AdminReply>(const nlohmann::json& request)>;
+
+  AdminServer(asio::io_context& io, std::string path, Handler handler);
+  ~AdminServer();
+  AdminServer(const AdminServer&) = delete;
+  AdminServer& operator=(const AdminServer&) = delete;
+
+  // Replaces a stale socket file: the caller holds the instance lock, so nobody listens on it.
+  Expected<void> listen();
+
+ private:
+  void accept();
+  void accept_later();
+
+  asio::local::stream_protocol::acceptor acceptor_;
+  asio::steady_timer retry_timer_;
+  std::string path_;
+  std::shared_ptr<Handler> handler_;
+};
+
+}  // namespace lifeline::control

@@ -1,0 +1,247 @@
+#include "control/control_loop.h"
+
+#include <algorithm>
+#include <array>
+#include <thread>
+#include <tuple>
+#include <utility>
+
+namespace lifeline::control {
+namespace {
+
+// Sizes of the pieces of work between two looks at the control packets.
+constexpr std::size_t kPacketsPerLook = 256;
+constexpr std::uint32_t kLocalBurst = 32;
+constexpr int kSocketHandlersPerTurn = 8;
+constexpr std::size_t kNetlinkDatagramsPerTurn = 8;
+constexpr std::size_t kReclaimsPerTurn = 256;
+constexpr Duration kHousekeepingInterval = std::chrono::milliseconds{500};
+constexpr Duration kShortWait = std::chrono::milliseconds{1};
+constexpr int kMostShortWaits = 100;
+constexpr Duration kLongestSleep = std::chrono::milliseconds{500};
+
+}  // namespace
+
+ControlLoop::ControlLoop(LoopParts parts)
+    : p_(parts),
+      tap_watch_(p_.io),
+      netlink_watch_(p_.io),
+      device_watch_(p_.io),
+      worker_watch_(p_.io),
+      wake_timer_(p_.io) {
+  netlink_watch_.watch(p_.kernel_events.fd());
+  device_watch_.watch(p_.device_thread.fd());
+  worker_watch_.watch(p_.datapath.wake_fd());
+}
+
+void ControlLoop::run() {
+  p_.qsbr.online(sync::kControlSlot);
+  last_look_ = p_.clock.now();
+  while (!stop_.load(std::memory_order_relaxed)) {
+    if (turn()) {
+      short_waits_ = 0;
+    } else {
+      sleep(p_.clock.now());
+    }
+  }
+  p_.qsbr.offline(sync::kControlSlot);
+}
+
+void ControlLoop::stop() {
+  stop_.store(true, std::memory_order_relaxed);
+  p_.io.stop();
+}
+
+void ControlLoop::carry_farewell() {
+  constexpr Duration kQuiet = std::chrono::milliseconds{10};
+  constexpr Duration kMost = std::chrono::milliseconds{100};
+  p_.qsbr.online(sync::kControlSlot);
+  const TimePoint begin = p_.clock.now();
+  TimePoint last_busy = begin;
+  for (TimePoint now = begin; now - begin < kMost && now - last_busy < kQuiet;
+       now = p_.clock.now()) {
+    if (move_packets()) last_busy = now;
+    p_.qsbr.quiescent(sync::kControlSlot);
+    std::this_thread::sleep_for(std::chrono::microseconds{100});
+  }
+  p_.qsbr.offline(sync::kControlSlot);
+}
+
+bool ControlLoop::turn() {
+  ++stats_.turns;
+  bool busy = move_packets();
+  busy |= serve_sockets();
+  busy |= move_packets();
+  busy |= read_kernel_events();
+  const TimePoint now = p_.clock.now();
+  busy |= run_agents(now);
+  if (now >= next_housekeeping_) {
+    move_packets();
+    keep_house(now);
+    next_housekeeping_ = now + kHousekeepingInterval;
+  }
+  busy |= p_.retired.reclaim(kReclaimsPerTurn) == kReclaimsPerTurn;
+  p_.qsbr.quiescent(sync::kControlSlot);
+  return busy;
+}
+
+bool ControlLoop::move_packets() {
+  const TimePoint now = p_.clock.now();
+  stats_.longest_turn = std::max(stats_.longest_turn, now - last_look_);
+  last_look_ = now;
+  const std::size_t from_workers = p_.datapath.poll_control(*this, kPacketsPerLook);
+  std::array<rte_mbuf*, kLocalBurst> frames;
+  const std::uint32_t n = p_.local.read_burst(frames.data(), kLocalBurst);
+  if (n > 0) p_.datapath.process_local(std::span(frames).first(n));
+  return from_workers > 0 || n > 0;
+}
+
+void ControlLoop::to_local(std::span<rte_mbuf*> frames) {
+  for (rte_mbuf* frame : frames) p_.local.write(frame);  // counts its own drops
+}
+
+void ControlLoop::packet_in(const datapath::PacketIn& packet) {
+  // The datapath says NO_MATCH with a cookie only for a table-miss rule.
+  const bool no_match = packet.reason == datapath::PacketInReason::kNoMatch;
+  p_.agent.packet_in({.frame = packet.frame,
+                      .reason = static_cast<ofagent::PacketInReason>(packet.reason),
+                      .table_miss_rule = no_match && packet.cookie != ~std::uint64_t{0},
+                      .table_id = packet.table_id,
+                      .cookie = packet.cookie,
+                      .in_port = packet.in_port,
+                      .metadata = packet.metadata});
+}
+
+bool ControlLoop::serve_sockets() {
+  int handled = 0;
+  while (handled < kSocketHandlersPerTurn && p_.io.poll_one() > 0) ++handled;
+  return (p_.device_thread.poll() > 0) | (handled > 0);
+}
+
+bool ControlLoop::read_kernel_events() {
+  events_.clear();
+  const auto more = p_.kernel_events.read(events_, kNetlinkDatagramsPerTurn);
+  if (!more && netlink_log_.allow(p_.clock.now())) log::warn("control", "{}", more.error().message);
+  bool reachability = false;
+  bool links = false;
+  for (const auto& event : events_) {
+    p_.inband.on_kernel_event(event);
+    links |= std::holds_alternative<netlink::LinkEvent>(event) ||
+             std::holds_alternative<netlink::OverrunEvent>(event);
+    // A neighbour that changes may be the one we wait for; one that we ask for ourselves is not
+    // news.
+    if (const auto* neighbour = std::get_if<netlink::NeighbourEvent>(&event)) {
+      reachability |= neighbour->neighbour.usable_mac().has_value();
+    } else {
+      reachability = true;
+    }
+  }
+  if (links) {
+    keep_local_port();
+    refresh_links();
+  }
+  if (reachability) {
+    for (const auto& link : p_.links) link->try_now();
+  }
+  return more.value_or(false) || !events_.empty();
+}
+
+bool ControlLoop::run_agents(TimePoint now) {
+  if (now >= p_.inband.next_deadline()) p_.inband.run(now);
+  const bool more = p_.agent.run();
+  for (const auto& link : p_.links) link->poll(now);
+  for (const auto& listener : p_.listeners) listener->poll();
+  return more;
+}
+
+void ControlLoop::keep_house(TimePoint) {
+  keep_local_port();
+  refresh_links();
+}
+
+void ControlLoop::keep_local_port() {
+  const auto seen = [&] {
+    return std::tuple(p_.local.name(), p_.local.mac(), p_.local.mtu(),
+                      p_.local.present() && p_.local.up());
+  };
+  const auto before = seen();
+  p_.local.check();
+  if (!p_.local.present()) {
+    // Let go of the dead descriptor: the new one may get the same number.
+    tap_watch_.watch(-1);
+    const auto made = p_.local.recreate();
+    if (made) {
+      ++stats_.local_recreated;
+      log::info("control", "local port {}: it was deleted; made again", p_.local.name());
+    } else if (local_log_.allow(p_.clock.now())) {
+      log::warn("control", "{}", made.error().message);
+    }
+  }
+  tap_watch_.watch(p_.local.fd());
+  if (seen() == before) return;
+  p_.ports.set_local(p_.local.mac(), p_.local.mtu(), p_.local.present() && p_.local.up());
+  p_.datapath.ports_changed();
+  if (const auto info = p_.backend.port(flow::kPortLocal)) {
+    p_.agent.port_changed(ofagent::SwitchAgent::PortChange::kModified, *info);
+  }
+}
+
+// Reading a link may take a driver milliseconds: the device thread does it, one request at a time.
+void ControlLoop::refresh_links() {
+  if (links_asked_) {
+    ask_links_again_ = true;
+    return;
+  }
+  links_asked_ = true;
+  p_.ports.request_link_refresh([this](const std::vector<flow::PortNo>& changed) {
+    links_asked_ = false;
+    links_changed(changed);
+    if (std::exchange(ask_links_again_, false)) refresh_links();
+  });
+}
+
+void ControlLoop::links_changed(const std::vector<flow::PortNo>& changed) {
+  if (changed.empty()) return;
+  p_.datapath.ports_changed();
+  for (const flow::PortNo number : changed) {
+    const auto info = p_.backend.port(number);
+    if (!info) continue;
+    // Who was behind it may come back behind another port.
+    if ((info->state & ofagent::kPortLinkDown) != 0) p_.fdb.flush_port(number);
+    log::info("control", "port {} ({}): link {}", number, info->name,
+              (info->state & ofagent::kPortLinkDown) != 0 ? "down" : "up");
+    p_.agent.port_changed(ofagent::SwitchAgent::PortChange::kModified, *info);
+  }
+}
+
+void ControlLoop::sleep(TimePoint now) {
+  TimePoint deadline = std::min(now + kLongestSleep, next_housekeeping_);
+  deadline = std::min(deadline, p_.inband.next_deadline());
+  if (const auto agent = p_.agent.next_deadline()) deadline = std::min(deadline, *agent);
+  // What was retired waits for the workers, who do not say when they are done.
+  if (p_.retired.pending() > 0) deadline = std::min(deadline, now + std::chrono::milliseconds{1});
+  if (deadline <= now) return;
+  // Something is about to happen that announces itself to nobody: workers pass a barrier within
+  // microseconds. A sleep would make each barrier cost a millisecond, and ovs-ofctl sends one per
+  // rule. Bounded: a worker may share our CPU.
+  if (deadline - now <= kShortWait && short_waits_ < kMostShortWaits) {
+    ++short_waits_;
+    return;
+  }
+  short_waits_ = 0;
+
+  tap_watch_.watch(p_.local.fd());
+  tap_watch_.arm();
+  netlink_watch_.arm();
+  device_watch_.arm();
+  worker_watch_.arm();
+  if (!p_.datapath.arm_wakeup()) return;
+  ++stats_.sleeps;
+  p_.qsbr.offline(sync::kControlSlot);
+  p_.io.run_one_until(std::chrono::time_point_cast<std::chrono::steady_clock::duration>(deadline));
+  p_.qsbr.online(sync::kControlSlot);
+  p_.datapath.disarm_wakeup();
+  last_look_ = p_.clock.now();
+}
+
+}  // namespace lifeline::control

@@ -1,0 +1,157 @@
+#include "control/controller_link.h"
+
+#include <asio/ip/address.hpp>
+#include <asio/post.hpp>
+#include <cstring>
+#include <utility>
+
+#include "base/log.h"
+
+namespace lifeline::control {
+namespace {
+
+using inband::ConnectionState;
+
+asio::ip::tcp::endpoint endpoint_of(const inband::Remote& remote) {
+  if (remote.ip.is_v4()) return {asio::ip::address_v4(remote.ip.v4().value.host()), remote.port};
+  return {asio::ip::address_v6(remote.ip.v6().bytes), remote.port};
+}
+
+}  // namespace
+
+ControllerLink::ControllerLink(asio::io_context& io, ofagent::SwitchAgent& agent,
+                               inband::InbandAgent& inband, const Clock& clock,
+                               inband::Remote remote, Duration probe_interval)
+    : io_(io),
+      agent_(agent),
+      inband_(inband),
+      clock_(clock),
+      remote_(std::move(remote)),
+      probe_interval_(probe_interval),
+      socket_(io),
+      timer_(io),
+      state_since_(clock.now()) {}
+
+ControllerLink::~ControllerLink() { ++attempt_; }
+
+void ControllerLink::connect() {
+  const std::uint64_t attempt = ++attempt_;
+  attempt_since_ = clock_.now();
+  ++tries_;
+  connecting_ = true;
+  resent_ = false;
+  std::error_code error;
+  socket_.close(error);
+  enter(ConnectionState::kConnecting, "");
+  socket_.open(endpoint_of(remote_).protocol(), error);
+  if (error) return on_connect_failed(error.message(), back_off_.after_unreachable());
+
+  timer_.expires_after(back_off_.connect_timeout());
+  timer_.async_wait([this, attempt](std::error_code aborted) {
+    if (aborted || attempt != attempt_) return;
+    on_connect_failed("no answer", back_off_.after_timeout());
+  });
+  socket_.async_connect(endpoint_of(remote_), [this, attempt](std::error_code failure) {
+    if (failure == asio::error::operation_aborted || attempt != attempt_) return;
+    if (failure) return on_connect_failed(failure.message(), back_off_.after_unreachable());
+    on_connected();
+  });
+}
+
+void ControllerLink::on_connected() {
+  ++attempt_;
+  connecting_ = false;
+  timer_.cancel();
+  back_off_.answered();
+  session_since_ = clock_.now();
+  missed_echo_told_ = false;
+  Stream::Socket stream(std::move(socket_));
+  socket_ = asio::ip::tcp::socket(io_);
+  tune_tcp(stream);
+  session_ = std::make_unique<OfSession>(
+      agent_, ofagent::ConnectionKind::kPrimary, clock_, std::move(stream),
+      [this](std::string_view reason) { on_session_end(reason); });
+}
+
+void ControllerLink::on_connect_failed(std::string_view why, Duration delay) {
+  ++attempt_;
+  connecting_ = false;
+  timer_.cancel();
+  std::error_code ignored;
+  socket_.close(ignored);
+  // Tries are many and their reasons alternate; only the first failure of an outage is news.
+  if (last_error_.empty()) log::info("control", "{}: cannot connect: {}", remote_.id, why);
+  last_error_ = why;
+  enter(ConnectionState::kBackOff, why);
+  retry_after(delay);
+}
+
+void ControllerLink::on_session_end(std::string_view reason) {
+  const bool was_connected = state_ == ConnectionState::kConnected;
+  log::info("control", "{}: connection {}: {}", remote_.id, was_connected ? "lost" : "failed",
+            reason);
+  last_error_ = reason;
+  // We are inside a call of the session: it goes when that has returned.
+  asio::post(io_, [gone = std::shared_ptr<OfSession>(std::move(session_))] {});
+  enter(ConnectionState::kBackOff, reason);
+  retry_after(back_off_.after_session(clock_.now() - session_since_));
+}
+
+void ControllerLink::retry_after(Duration delay) {
+  const std::uint64_t attempt = attempt_;
+  timer_.expires_after(delay);
+  timer_.async_wait([this, attempt](std::error_code aborted) {
+    if (!aborted && attempt == attempt_) connect();
+  });
+}
+
+void ControllerLink::poll(TimePoint now) {
+  if (!session_) return;
+  session_->poll();
+  if (!session_) return;
+  if (state_ != ConnectionState::kConnected && session_->established()) {
+    ++sessions_;
+    last_error_.clear();
+    enter(ConnectionState::kConnected, "handshake done");
+    log::info("control", "{}: connected", remote_.id);
+  }
+  // The agent asks for an echo after one interval of silence. Without an answer soon after, the
+  // next hop may have moved: let the kernel look while TCP is still trying.
+  const Duration silence = now - session_->last_input();
+  if (silence < probe_interval_) {
+    missed_echo_told_ = false;
+  } else if (!missed_echo_told_ && silence > probe_interval_ + std::chrono::milliseconds{500}) {
+    missed_echo_told_ = true;
+    inband_.on_missed_echo(remote_.id);
+  }
+}
+
+void ControllerLink::try_now() {
+  // Waiting ends by itself within kUnreachableDelay, or is the price of closing on us. A SYN may be
+  // lost for good: it is sent again, but once per try, as events may come faster than round trips.
+  if (!connecting_ || resent_) return;
+  if (clock_.now() - attempt_since_ < BackOff::kFirstConnectTimeout) return;
+  connect();
+  resent_ = true;
+}
+
+void ControllerLink::enter(ConnectionState state, std::string_view why) {
+  // Between two tries in a row the state is "connecting" to everybody but us.
+  if (state == ConnectionState::kConnecting && state_ == ConnectionState::kBackOff) return;
+  if (state == state_) return;
+  state_ = state;
+  state_since_ = clock_.now();
+  inband_.set_remote_state(remote_.id, state, why);
+}
+
+ControllerLink::Status ControllerLink::status() const {
+  return {.target = remote_.id,
+          .state = state_,
+          .in_state = clock_.now() - state_since_,
+          .version = session_ ? session_->version() : std::uint8_t{0},
+          .sessions = sessions_,
+          .attempts = tries_,
+          .last_error = last_error_};
+}
+
+}  // namespace lifeline::control

@@ -1,0 +1,82 @@
+// The active connection to one configured controller: connect, keep, try again.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "control/back_off.h"
+#include "control/of_session.h"
+#include "inband/agent.h"
+#include "inband/facts.h"
+
+namespace lifeline::control {
+
+// Control lcore only.
+class ControllerLink {
+ public:
+  // The link tells `inband` the connection's state, for status and probes. The references outlive
+  // it.
+  ControllerLink(asio::io_context& io, ofagent::SwitchAgent& agent, inband::InbandAgent& inband,
+                 const Clock& clock, inband::Remote remote, Duration probe_interval);
+  ~ControllerLink();
+  ControllerLink(const ControllerLink&) = delete;
+  ControllerLink& operator=(const ControllerLink&) = delete;
+
+  void start() { connect(); }
+  // After each run of the agent.
+  void poll(TimePoint now);
+  // Something changed that may have made the remote reachable (address, route, neighbour): a SYN
+  // that has been unanswered for long is sent again. Ignored when connected.
+  void try_now();
+
+  struct Status {
+    std::string target;
+    inband::ConnectionState state;
+    Duration in_state;
+    std::uint8_t version;    // OpenFlow wire version, 0 before the handshake
+    std::uint64_t sessions;  // handshakes done since the start
+    std::uint64_t attempts;  // connects tried since the start
+    std::string last_error;  // why the last session or try ended; "" = none has
+  };
+  Status status() const;
+  const inband::Remote& remote() const { return remote_; }
+
+ private:
+  void connect();
+  void on_connected();
+  void on_connect_failed(std::string_view why, Duration delay);
+  void on_session_end(std::string_view reason);
+  void retry_after(Duration delay);
+  void enter(inband::ConnectionState state, std::string_view why);
+
+  asio::io_context& io_;
+  ofagent::SwitchAgent& agent_;
+  inband::InbandAgent& inband_;
+  const Clock& clock_;
+  const inband::Remote remote_;
+  const Duration probe_interval_;
+
+  BackOff back_off_;
+  asio::ip::tcp::socket socket_;
+  asio::steady_timer timer_;
+  std::unique_ptr<OfSession> session_;
+  // Grows with every try, so that a late answer of an abandoned one is recognised.
+  std::uint64_t attempt_ = 0;
+  inband::ConnectionState state_ = inband::ConnectionState::kIdle;
+  std::uint64_t tries_ = 0;
+  bool connecting_ = false;  // a SYN is out
+  bool resent_ = false;      // … for the second time, because of an event
+  TimePoint attempt_since_;
+  TimePoint state_since_;
+  TimePoint session_since_;
+  bool missed_echo_told_ = false;
+  std::uint64_t sessions_ = 0;
+  std::string last_error_;
+};
+
+}  // namespace lifeline::control

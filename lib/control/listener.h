@@ -1,0 +1,54 @@
+// Where OpenFlow clients connect to us: ovs-ofctl on a unix socket, anybody on a TCP port if asked
+// for.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/local/stream_protocol.hpp>
+#include <asio/steady_timer.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/expected.h"
+#include "config/config.h"
+#include "control/of_session.h"
+
+namespace lifeline::control {
+
+// Control lcore only.
+class Listener {
+ public:
+  static constexpr std::size_t kMaxSessions = 64;
+
+  Listener(asio::io_context& io, ofagent::SwitchAgent& agent, const Clock& clock,
+           config::Listener where);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  // A stale unix socket is replaced: the caller holds the instance lock.
+  Expected<void> listen();
+  // After each run of the agent.
+  void poll();
+  std::size_t sessions() const { return sessions_.size(); }
+  // Connections refused because kMaxSessions were open.
+  std::uint64_t refused() const { return refused_; }
+
+ private:
+  template <class Acceptor>
+  void accept(Acceptor& acceptor);
+  void add(Stream::Socket socket);
+
+  ofagent::SwitchAgent& agent_;
+  const Clock& clock_;
+  const config::Listener where_;
+  asio::local::stream_protocol::acceptor unix_acceptor_;
+  asio::ip::tcp::acceptor tcp_acceptor_;
+  asio::steady_timer retry_timer_;
+  std::vector<std::unique_ptr<OfSession>> sessions_;
+  std::uint64_t refused_ = 0;
+};
+
+}  // namespace lifeline::control

@@ -1,0 +1,56 @@
+// The datapath's insides, shared by datapath.cc (life, settings, statistics) and control_side.cc
+// (the packets of the control lcore).
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "datapath/datapath.h"
+#include "datapath/lane.h"
+#include "datapath/rewrite.h"
+#include "datapath/shared.h"
+#include "datapath/token_bucket.h"
+#include "datapath/worker.h"
+
+namespace lifeline::datapath {
+
+struct Datapath::Impl {
+  Shared shared;
+  sync::RetireList& retired;
+  std::unique_ptr<Lane> control;                 // slot 0
+  std::vector<std::unique_ptr<Worker>> workers;  // slot 1 first
+  std::vector<unsigned> lcores;                  // where they run; empty: not running
+  std::uint32_t first_ring = 0;                  // of which slot: another one each time
+  TokenBucket local_meter;
+  TokenBucket upcall_meter;
+  // Of packet-ins: the handler may send packet-outs, which use the lane's.
+  std::unique_ptr<std::byte[]> upcall_scratch = std::make_unique<std::byte[]>(kMaxFrameBytes + 1);
+  std::unique_ptr<Decision> decision = std::make_unique<Decision>();
+
+  Impl(const DatapathConfig& config, table::Tables& tables, table::Fdb& fdb, port::PortSet& ports,
+       sync::Qsbr& qsbr, sync::RetireList& retired_list);
+  ~Impl();
+
+  // Brackets the control lcore's own use of published state.
+  class Reading {
+   public:
+    explicit Reading(Impl& impl);
+    ~Reading();
+    Reading(const Reading&) = delete;
+    Reading& operator=(const Reading&) = delete;
+
+   private:
+    Impl& impl_;
+  };
+
+  template <class Take>
+  std::size_t drain(std::size_t budget, Take take);
+  std::size_t deliver_local(ControlHandler& handler, std::size_t budget, bool inband);
+  std::size_t learn(std::size_t budget);
+  bool can_be_behind(PortNo port) const;  // may the FDB say that an address is behind it?
+  std::size_t deliver_upcalls(ControlHandler& handler, std::size_t budget);
+  bool anything_waits() const;
+  Expected<rte_mbuf*> make_packet(std::span<const std::byte> frame) const;
+};
+
+}  // namespace lifeline::datapath

@@ -1,0 +1,260 @@
+// Runs a decision's operations on one packet: everything that is not a plain output of a cached
+// flow, and everything that must be looked at per packet.
+#include <rte_cycles.h>
+
+#include <array>
+#include <bit>
+#include <cstring>
+
+#include "datapath/lane.h"
+#include "datapath/rewrite.h"
+#include "packet/parse.h"
+
+namespace lifeline::datapath {
+
+namespace port_flag = port::port_flag;
+
+namespace {
+
+// The VID that NORMAL forwards in; 0: untagged.
+std::uint16_t vlan_of(const rte_mbuf* m) {
+  const auto* p = rte_pktmbuf_mtod(m, const std::uint8_t*);
+  if (rte_pktmbuf_data_len(m) < 18) return 0;
+  const bool tagged = (p[12] == 0x81 && p[13] == 0x00) || (p[12] == 0x88 && p[13] == 0xa8);
+  return tagged ? static_cast<std::uint16_t>((p[14] & 0x0f) << 8 | p[15]) : std::uint16_t{0};
+}
+
+}  // namespace
+
+void Lane::execute(const std::uint64_t* words, std::uint32_t n, Packet p) {
+  for (std::uint32_t i = 0; i < n && p.m != nullptr;) {
+    const Op op = Op::from_word(words[i]);
+    const std::uint64_t* data = words + i + 1;
+    i += 1u + op.data_words;
+    switch (op.code) {
+      case OpCode::kDrop: drop(p.m, static_cast<DropReason>(op.b)); return;
+      case OpCode::kOutput: op_output(p, op); break;
+      case OpCode::kLocal: to_local(p, (op.flags & kOpLast) != 0, p.hidden); break;
+      case OpCode::kNormal: op_normal(p, op); break;
+      case OpCode::kFlood: op_flood(p, op, false, true); break;
+      case OpCode::kAll: op_flood(p, op, true, true); break;
+      case OpCode::kTable: op_table(p, op); break;
+      case OpCode::kUpcall: op_upcall(p, op, data); break;
+      case OpCode::kDhcpGuard: op_dhcp_guard(p); break;
+      case OpCode::kNextHopGuard: op_next_hop_guard(p); break;
+      default:
+        if (!op_rewrite(p, op, data)) return;
+    }
+  }
+  if (p.m != nullptr) rte_pktmbuf_free(p.m);
+}
+
+// The packet itself if nothing after this needs it, else a copy; null if no buffer was left.
+rte_mbuf* Lane::take(Packet& p, bool last) {
+  if (last) {
+    rte_mbuf* m = p.m;
+    p.m = nullptr;
+    return m;
+  }
+  rte_mbuf* copy = rte_pktmbuf_copy(p.m, p.m->pool, 0, UINT32_MAX);
+  if (copy == nullptr) count_drop(DropReason::kNoBuffer);
+  return copy;
+}
+
+void Lane::op_output(Packet& p, Op op) {
+  rte_mbuf* m = take(p, (op.flags & kOpLast) != 0);
+  if (m != nullptr) transmit(op.a, m);
+}
+
+bool Lane::op_rewrite(Packet& p, Op op, const std::uint64_t* data) {
+  Editor editor(p.m, scratch_.get());
+  switch (editor.apply(op, data)) {
+    case RewriteResult::kDone: return true;
+    case RewriteResult::kNoRoom: drop(p.m, DropReason::kRewriteNoRoom); return false;
+    case RewriteResult::kInvalidTtl: break;
+  }
+  count_drop(DropReason::kTtlInvalid);
+  raise(p.m, {.cookie = data[0],
+              .metadata = data[1],
+              .in_port = p.in_port,
+              .max_len = flow::kMaxLenWholePacket,
+              .reason = static_cast<std::uint8_t>(PacketInReason::kInvalidTtl),
+              .table_id = static_cast<std::uint8_t>(op.c)});
+  return false;
+}
+
+void Lane::op_upcall(Packet& p, Op op, const std::uint64_t* data) {
+  rte_mbuf* m = take(p, (op.flags & kOpLast) != 0);
+  if (m == nullptr) return;
+  raise(m, {.cookie = data[0],
+            .metadata = data[1],
+            .in_port = p.in_port,
+            .max_len = op.b,
+            .reason = op.a,
+            .table_id = static_cast<std::uint8_t>(op.c)});
+}
+
+// Sends a packet up to the control lcore as a packet-in.
+void Lane::raise(rte_mbuf* m, const MbufNote& note) {
+  *port::mbuf_private<MbufNote>(m) = note;
+  if (shared_.up[slot_]->upcall.enqueue(m)) {
+    raised_ = true;
+  } else {
+    drop(m, DropReason::kUpcallRingFull);
+  }
+}
+
+Lane::PortMeters& Lane::meters_of(const Packet& p) {
+  const std::uint8_t index = world_.view->index_of[p.in_port];
+  return meters_[std::min<std::size_t>(index, meters_.size() - 1)];
+}
+
+// By the port where it is: the path of our own sessions. Who merely claims to be one, elsewhere, is
+// not moved there by the FDB.
+bool Lane::is_from_known_next_hop(const Packet& p) const {
+  const auto src = MacAddress::from_bytes(rte_pktmbuf_mtod(p.m, const std::uint8_t*) + 6);
+  return world_.guards->is_protected(src) && shared_.fdb.lookup(vlan_of(p.m), src) == p.in_port;
+}
+
+void Lane::to_local(Packet& p, bool last, bool inband) {
+  if (p.local_done) return;  // a guard was first
+  if (inband && !meters_of(p).inband.take(now_tsc_) && !is_from_known_next_hop(p)) {
+    count_drop(DropReason::kInbandMetered);
+    return;
+  }
+  rte_mbuf* m = take(p, last);
+  if (m == nullptr) return;
+  p.local_done = true;
+  UpRings& up = *shared_.up[slot_];
+  if ((inband ? up.inband : up.local).enqueue(m)) {
+    raised_ = true;
+  } else {
+    drop(m, inband ? DropReason::kInbandRingFull : DropReason::kLocalRingFull);
+  }
+}
+
+// In addition to what the tables decide: from the control lcore's own pool, which a flood of data
+// cannot empty.
+void Lane::copy_to_local(Packet& p) {
+  rte_mbuf* copy = rte_pktmbuf_copy(p.m, shared_.control_pool, 0, UINT32_MAX);
+  if (copy == nullptr) {
+    count_drop(DropReason::kNoBuffer);
+    return;
+  }
+  p.local_done = true;
+  if (shared_.up[slot_]->inband.enqueue(copy)) {
+    raised_ = true;
+  } else {
+    drop(copy, DropReason::kInbandRingFull);
+  }
+}
+
+void Lane::op_dhcp_guard(Packet& p) {
+  const std::span<const std::byte> frame = linear(p.m, scratch_.get());
+  packet::Layers layers;
+  packet::parse(frame, p.in_port, &layers);
+  if (!is_our_dhcp_reply(frame, layers.l4, *world_.guards, shared_.dhcp_xids, now_s_)) return;
+  if (!meters_of(p).dhcp.take(now_tsc_) && !is_from_known_next_hop(p)) {
+    count_drop(DropReason::kDhcpGuardMetered);
+    return;
+  }
+  copy_to_local(p);
+}
+
+void Lane::op_next_hop_guard(Packet& p) {
+  if (meters_of(p).next_hop.take(now_tsc_)) {
+    copy_to_local(p);
+  } else if (shared_.config.next_hop_arps_per_s != 0) {
+    count_drop(DropReason::kNextHopMetered);
+  }
+}
+
+// Tells the control lcore about a source address. The same again only after a millisecond: it takes
+// a while to learn, and it may have been forgotten or refused since.
+void Lane::report_source(const LearnRecord& record) {
+  if (record == last_learn_ && now_tsc_ - last_learn_tsc_ < shared_.tsc_hz / 1000) return;
+  if (!shared_.up[slot_]->learn.push(record)) {
+    count_drop(DropReason::kLearnRingFull);
+    return;
+  }
+  last_learn_ = record;
+  last_learn_tsc_ = now_tsc_;
+  raised_ = true;
+}
+
+void Lane::op_normal(Packet& p, Op op, CachedDecision* memo) {
+  const bool last = (op.flags & kOpLast) != 0;
+  const std::uint16_t vlan = vlan_of(p.m);
+  const auto* bytes = rte_pktmbuf_mtod(p.m, const std::uint8_t*);
+  const MacAddress dst = MacAddress::from_bytes(bytes);
+  const MacAddress src = MacAddress::from_bytes(bytes + 6);
+  const bool news = learns_ && shared_.fdb.needs_learning(vlan, src, p.in_port, now_s_);
+  if (news && (p.in_port == flow::kPortLocal || world_.view->find(p.in_port) != nullptr)) {
+    report_source({src.to_u64(), vlan, p.in_port});
+  }
+  if (dst.is_multicast()) {
+    op_flood(p, op, false, true);
+    return;
+  }
+  const std::optional<PortNo> port = shared_.fdb.lookup(vlan, dst);
+  if (!port) {
+    // Unknown unicast is not for LOCAL: its address is static in the FDB.
+    op_flood(p, op, false, false);
+    return;
+  }
+  if (*port == p.in_port) {
+    count_drop(DropReason::kNormalNoReflection);
+    return;
+  }
+  const port::PortEntry* entry = world_.view->find(*port);
+  const bool hidden = (op.flags & kOpHidden) != 0;
+  if (!hidden && entry != nullptr && (entry->flags & (port_flag::kDown | port_flag::kNoFwd)) != 0) {
+    count_drop(DropReason::kPortFiltered);
+  } else if (*port == flow::kPortLocal) {
+    to_local(p, last, hidden);
+  } else if (entry == nullptr || !entry->link_up || !entry->usable) {
+    op_flood(p, op, false, false);  // the port is gone or dead, its address may be anywhere
+  } else if (rte_mbuf* m = take(p, last)) {
+    const std::uint8_t index = world_.view->index_of[*port];
+    transmit(index, m);
+    if (memo != nullptr && !news) {
+      memo->words[kNormalPort] = index;
+      memo->words[kNormalStamp] = normal_stamp_;
+    }
+  }
+}
+
+void Lane::op_flood(Packet& p, Op op, bool all, bool to_local_too) {
+  const bool hidden = (op.flags & kOpHidden) != 0;
+  const std::uint32_t blocked =
+      hidden ? 0u : port_flag::kDown | port_flag::kNoFwd | (all ? 0u : port_flag::kNoFlood);
+  const port::PortView& view = *world_.view;
+  std::uint64_t targets = 0;
+  for (std::uint32_t i = 0; i < view.n_entries; ++i) {
+    const port::PortEntry& e = view.entries[i];
+    if (!e.exists() || e.ethdev_id == port::kNoEthdev || !e.usable || !e.link_up) continue;
+    if (e.port_no == p.in_port || (e.flags & blocked) != 0) continue;
+    targets |= std::uint64_t{1} << i;
+  }
+  const port::PortEntry* local = view.find(flow::kPortLocal);
+  const bool local_blocked = local != nullptr && (local->flags & blocked) != 0;
+  const bool with_local = to_local_too && p.in_port != flow::kPortLocal && !local_blocked;
+  if (targets == 0 && !with_local) {
+    count_drop(DropReason::kNormalNoPort);
+    return;
+  }
+  const bool last = (op.flags & kOpLast) != 0;
+  if (with_local) to_local(p, last && targets == 0, hidden);
+  for (; targets != 0; targets &= targets - 1) {
+    const auto index = static_cast<std::uint8_t>(std::countr_zero(targets));
+    if (rte_mbuf* m = take(p, last && (targets & (targets - 1)) == 0)) transmit(index, m);
+  }
+}
+
+// OUTPUT to TABLE of a packet-out: as if the packet had come in on its in_port.
+void Lane::op_table(Packet& p, Op op) {
+  rte_mbuf* m = take(p, (op.flags & kOpLast) != 0);
+  if (m != nullptr) process(&m, 1, p.in_port);
+}
+
+}  // namespace lifeline::datapath

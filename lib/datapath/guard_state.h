@@ -1,0 +1,57 @@
+// What the guards know: the published configuration, and the DHCP requests that LOCAL has sent.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "flow/guards.h"
+#include "flow/port_no.h"
+#include "packet/flow_key.h"
+
+namespace lifeline::datapath {
+
+// Immutable once published.
+class GuardState {
+ public:
+  GuardState() = default;
+  explicit GuardState(const flow::Guards& guards);
+
+  bool enabled() const { return guards_.enabled; }
+  const std::optional<MacAddress>& local_mac() const { return guards_.local_mac; }
+
+  // Of a packet with this key, should the guard look? `in_port` is where it came in.
+  bool wants_dhcp(const packet::FlowKey& key) const;
+  bool wants_next_hop_arp(const packet::FlowKey& key) const;
+  bool in_management_vlan(const packet::FlowKey& key) const;
+  bool is_protected(const MacAddress& mac) const;
+
+ private:
+  flow::Guards guards_;  // next_hops sorted
+};
+
+// xids of DHCP requests seen from LOCAL within the last kDhcpXidLife_s. One writer (control lcore),
+// any number of readers; each cell is one atomic word, so nothing can be torn.
+class DhcpXids {
+ public:
+  static constexpr std::uint32_t kLife_s = 60;
+
+  void record(std::uint32_t xid, std::uint32_t now_s);
+  bool asked(std::uint32_t xid, std::uint32_t now_s) const;
+
+ private:
+  static constexpr std::size_t kCells = 16;
+  std::array<std::atomic<std::uint64_t>, kCells> cells_{};  // (now_s + 1) << 32 | xid; 0 free
+};
+
+// `frame`: UDP 67 -> 68 by its key. True if it is a well-formed reply to a request of ours.
+bool is_our_dhcp_reply(std::span<const std::byte> frame, std::uint16_t l4, const GuardState& guards,
+                       const DhcpXids& xids, std::uint32_t now_s);
+// Records the xid if the frame (from LOCAL) is a DHCP request of the local MAC.
+void note_dhcp_request(std::span<const std::byte> frame, const GuardState& guards, DhcpXids& xids,
+                       std::uint32_t now_s);
+
+}  // namespace lifeline::datapath

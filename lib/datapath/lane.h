@@ -1,0 +1,170 @@
+// One slot's way of moving packets: its exact-match table, TX buffers and counters. A worker has
+// one and feeds it from its rxqs; the control lcore has one for LOCAL and for packet-outs.
+//
+// Everything is owned by the slot's thread: no locks, no atomics but those of rings and published
+// state, no heap, no system calls. Statistics are plain words that others read with relaxed loads.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "datapath/cached_decision.h"
+#include "datapath/exact_key.h"
+#include "datapath/shared.h"
+#include "datapath/token_bucket.h"
+#include "datapath/translate.h"
+
+namespace lifeline::datapath {
+
+inline constexpr std::uint32_t kBurst = 32;
+inline constexpr std::uint32_t kTxBuffer = 64;
+inline constexpr std::uint32_t kIdleFlow_s = 10;  // an entry unused for so long is swept
+
+// Written by one thread, read by any.
+class Tally {
+ public:
+  void add(std::uint64_t n) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  void set(std::uint64_t n) { value_.store(n, std::memory_order_relaxed); }
+  std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+struct LaneStats {
+  Tally rx_packets, tx_packets, hits, misses, revalidated, wide_packets, entries;
+  Tally busy_cycles, idle_cycles;
+  std::array<Tally, kDropReasons> drops;
+};
+
+class Lane {
+ public:
+  Lane(Shared& shared, sync::SlotId slot, std::uint32_t exact_entries);
+  bool ok() const { return exact_.ok(); }
+
+  // Takes the settings as they are now; between begin() and the slot's quiescent state.
+  void begin(std::uint64_t tsc);
+  // Forwards a burst of at most kBurst packets that came in on one port. Takes ownership.
+  void process(rte_mbuf** packets, std::uint32_t n, PortNo in_port);
+  // Runs a packet-out's decision on one packet. Takes ownership. NORMAL does not learn from it: the
+  // controller says where it came in, no port has seen it.
+  void run_packet_out(const Decision& decision, rte_mbuf* packet, PortNo in_port);
+  // Sends what the TX buffers hold, and what other slots handed over; sweeps a few idle entries;
+  // wakes the control lcore if it has something to do. Returns frames handed over by others.
+  std::uint32_t end();
+
+  void drop(rte_mbuf* packet, DropReason reason) {
+    stats_.drops[static_cast<std::size_t>(reason)].add(1);
+    rte_pktmbuf_free(packet);
+  }
+  void count_drop(DropReason reason, std::uint64_t n = 1) {
+    stats_.drops[static_cast<std::size_t>(reason)].add(n);
+  }
+
+  const World& world() const { return world_; }
+  std::byte* scratch() { return scratch_.get(); }
+  LaneStats& stats() { return stats_; }
+  const LaneStats& stats() const { return stats_; }
+
+ private:
+  using Entry = DecisionTable::Entry;
+  // What one ingress port may bring to LOCAL, so that a flood from one port leaves the others'
+  // sessions alone.
+  struct PortMeters {
+    TokenBucket inband;
+    TokenBucket dhcp;
+    TokenBucket next_hop;
+  };
+  // What is known of the packet that operations run on.
+  struct Packet {
+    rte_mbuf* m;
+    PortNo in_port;
+    bool hidden;      // decided by a hidden rule
+    bool local_done;  // delivered to LOCAL already: once is enough
+  };
+
+  // -- lane.cc: from packets to decisions
+  std::uint32_t parse_burst(rte_mbuf** packets, std::uint32_t n, PortNo in_port);
+  void process_wide(rte_mbuf* packet, PortNo in_port);
+  void count_runs(const std::uint32_t* counter, std::uint32_t n);
+  void run_hit(CachedDecision& d, rte_mbuf* packet, PortNo in_port);
+  bool prove(Entry& entry, const ExactKey& key);
+  void decide_miss(rte_mbuf* packet, const ExactKey& key, std::uint32_t hash, PortNo in_port);
+  void run_cached(const CachedDecision& d, rte_mbuf* packet, PortNo in_port);
+  void run(const Decision& decision, rte_mbuf* packet, PortNo in_port);
+  void count_rules(const Decision& decision, std::uint32_t bytes);
+  void count_rules(const CachedDecision& d, std::uint32_t bytes);
+
+  // -- execute.cc: from operations to outputs
+  void execute(const std::uint64_t* words, std::uint32_t n, Packet p);
+  rte_mbuf* take(Packet& p, bool last);
+  void op_output(Packet& p, Op op);
+  void op_upcall(Packet& p, Op op, const std::uint64_t* data);
+  // `memo`: of a cached kNormal decision, to keep where the packet went if the next one may go
+  // there unasked.
+  void op_normal(Packet& p, Op op, CachedDecision* memo = nullptr);
+  void report_source(const LearnRecord& record);
+  void op_flood(Packet& p, Op op, bool all, bool to_local);
+  bool op_rewrite(Packet& p, Op op, const std::uint64_t* data);
+  void op_dhcp_guard(Packet& p);
+  void op_next_hop_guard(Packet& p);
+  void op_table(Packet& p, Op op);
+  void to_local(Packet& p, bool last, bool inband);
+  PortMeters& meters_of(const Packet& p);
+  bool is_from_known_next_hop(const Packet& p) const;
+  void copy_to_local(Packet& p);
+  void raise(rte_mbuf* m, const MbufNote& note);
+
+  // -- transmit.cc
+  void transmit(std::uint8_t index, rte_mbuf* m);
+  void transmit_burst(std::uint8_t index, rte_mbuf** m, std::uint32_t n);
+  void flush(std::uint8_t index);
+  void send(std::uint8_t index, rte_mbuf** m, std::uint32_t n);
+  std::uint32_t send_handed_over();
+
+  Shared& shared_;
+  sync::SlotId slot_;
+  World world_;
+  std::uint32_t now_s_ = 0;
+  std::uint64_t normal_stamp_ = 0;  // the FDB's generation and now_s_, as of this burst
+  std::uint64_t now_tsc_ = 0;
+  std::uint64_t second_start_ = 0;  // when now_s_ began
+  std::uint32_t misses_left_ = 0;
+  bool learns_ = true;
+  bool raised_ = false;  // something went into a ring to the control lcore
+
+  struct TxBuffer {
+    std::uint32_t n = 0;
+    std::array<rte_mbuf*, kTxBuffer> m;
+  };
+  std::array<TxBuffer, port::kMaxPorts + 1> tx_;
+  std::uint64_t tx_pending_ = 0;  // bit per port index
+
+  // Of the burst in hand: packets with an exact key, dense.
+  alignas(64) std::array<ExactKey, kBurst> keys_;
+  std::array<rte_mbuf*, kBurst> packets_;
+  std::array<Entry*, kBurst> entries_;
+  std::array<std::uint32_t, kBurst> hashes_;
+  std::array<rte_mbuf*, kBurst> wide_;
+  std::uint32_t n_wide_ = 0;
+
+  DecisionTable exact_;
+  DecisionSlab slab_;
+  std::unique_ptr<Decision> decision_;
+  std::unique_ptr<std::byte[]> scratch_;
+  LaneStats stats_;
+
+  // By port index; the last is for packets of no port (packet-outs).
+  std::array<PortMeters, port::kMaxPorts + 2> meters_;
+  LearnRecord last_learn_{};
+  std::uint64_t last_learn_tsc_ = 0;
+};
+
+}  // namespace lifeline::datapath

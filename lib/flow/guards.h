@@ -1,0 +1,44 @@
+// Guards: what no rule can match. They look at packets that are delivered to the local port *in
+// addition* to what the tables decide. The in-band agent computes them, the datapath runs them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/ip_address.h"
+#include "base/mac_address.h"
+
+namespace lifeline::flow {
+
+// Which VLAN control traffic lives in.
+struct ManagementVlan {
+  enum class Kind : std::uint8_t { kUntagged, kVid, kAny };
+  Kind kind = Kind::kUntagged;  // kUntagged includes priority tags (VID 0)
+  std::uint16_t vid = 0;        // with kVid, 1..4094
+  bool operator==(const ManagementVlan&) const = default;
+};
+
+struct Guards {
+  bool enabled = false;  // false: no guard runs
+  // Static on LOCAL in the FDB; frames from other ports with it as source are dropped. Without one
+  // the DHCP guard matches nothing.
+  std::optional<MacAddress> local_mac;
+  // ARP from one of these sender addresses is delivered to LOCAL, rate-limited (a gratuitous ARP
+  // from a new MAC).
+  std::vector<Ipv4Address> next_hops;
+  // Of the next hops, as far as known: in the FDB they are not moved by whoever claims to be them,
+  // and not evicted.
+  std::vector<MacAddress> protected_macs;
+  ManagementVlan vlan;
+  bool operator==(const Guards&) const = default;
+};
+
+class GuardWriter {
+ public:
+  virtual ~GuardWriter() = default;
+  // Takes effect on the next packet of every lcore, cached decisions included.
+  virtual void set_guards(const Guards& guards) = 0;
+};
+
+}  // namespace lifeline::flow

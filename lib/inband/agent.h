@@ -1,0 +1,190 @@
+// The in-band agent: gathers the facts, works out the rules, keeps the hidden table equal to them.
+//
+// What. Facts come from the configuration (remotes, VLAN, on or off) and from the kernel (the local
+// port's MAC, the route to each remote, the MAC of each next hop). Kernel notifications say *that*
+// something changed; what is true now is always asked for (KernelView), so a notification that is
+// late, doubled or lost does no harm, and a poll behind them repairs what they missed. After each
+// round of questions the rules are worked out from all the facts anew (inband_rules.h) and the
+// difference to what stands is written: additions first, then removals, one publish, so no packet
+// finds neither the old rule nor the new.
+//
+// Rejected: rules that follow events one by one (every lost or reordered event is then a wrong rule
+// for good); trusting the contents of notifications (a queue of them tells history, not state).
+//
+// Invariants. (f) to (i) of a remote stand from the moment it is configured until it is removed: no
+// answer of the kernel and no state of its connection takes part in that. An error in asking keeps
+// what was known. A next hop whose MAC the kernel lost keeps it for `failed_hold`, because switches
+// behind us live by (d) and (e). Reading status changes nothing.
+//
+// Failure modes. Hidden table full: what fits stands, the rest is tried again every second, and a
+// warning says so. Kernel not answering: known facts stay, asked again every second. A storm of
+// notifications: at most one round per `coalesce`, and remotes_per_run remotes per round, those
+// that have waited longest first.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "flow/guards.h"
+#include "flow/rule_writer.h"
+#include "inband/facts.h"
+#include "inband/inband_rules.h"
+#include "inband/kernel_view.h"
+#include "inband/status.h"
+#include "netlink/event.h"
+
+namespace lifeline::inband {
+
+// Keeps the hidden rules and the guards true to the facts. Does no I/O and has no thread: the
+// control lcore feeds it and calls run() when next_deadline() has come.
+//
+//   agent.set_local_device("lifeline0");
+//   agent.set_remotes({{"tcp:10.0.0.1:6653", ip, 6653}});
+//   agent.start();                       // the rules stand when this returns
+//   … for every netlink event:           agent.on_kernel_event(event);
+//   … whenever now >= next_deadline():   agent.run(now);
+//
+// Every call may move next_deadline(). Not thread-safe: control lcore only. The four references
+// must outlive the agent.
+class InbandAgent {
+ public:
+  struct Options {
+    Duration local_mac_poll = std::chrono::seconds{1};
+    Duration next_hop_poll_known = std::chrono::seconds{10};
+    Duration next_hop_poll_unknown = std::chrono::seconds{1};
+    // How long a next hop's MAC is kept after the kernel lost it (FAILED).
+    Duration failed_hold = std::chrono::seconds{5};
+    // Notifications are acted on at once, but no more often than this.
+    Duration coalesce = std::chrono::milliseconds{5};
+    // Remotes asked about in one run(); the others follow in the next, so that a run stays within
+    // a slice of the control lcore.
+    std::size_t remotes_per_run = 8;
+    std::size_t log_entries = 256;
+  };
+
+  InbandAgent(KernelView& kernel, flow::RuleWriter& hidden, flow::GuardWriter& guards,
+              const Clock& clock, Options options);
+  InbandAgent(KernelView& kernel, flow::RuleWriter& hidden, flow::GuardWriter& guards,
+              const Clock& clock);
+  InbandAgent(const InbandAgent&) = delete;
+  InbandAgent& operator=(const InbandAgent&) = delete;
+
+  // In-band control is on until it is switched off. Off removes every hidden rule and guard.
+  void set_enabled(bool enabled);
+  bool enabled() const { return enabled_; }
+  // The name of the local port's device. Once seen it is followed by its index, through renames,
+  // until it is deleted; then the name is looked for again.
+  void set_local_device(std::string name);
+  void set_vlan(const flow::ManagementVlan& vlan);
+
+  // Remotes by id. Replaces the whole list; what is known of a remote that stays is kept. An error
+  // (and no change) if an id is empty or appears twice, a port is 0, or an address is not a host's.
+  Expected<void> set_remotes(std::vector<Remote> remotes);
+  Expected<void> add_remote(Remote remote);  // also changes the one with this id
+  bool remove_remote(std::string_view id);   // false: no such remote
+
+  // Of the OpenFlow connection; for status and probes only: rules stand in every state.
+  void set_remote_state(std::string_view id, ConnectionState state, std::string_view why = "");
+  // An echo request was not answered in time: have the kernel ask the next hops at once.
+  void on_missed_echo(std::string_view id);
+
+  // Asks the kernel everything and puts the rules in place. From then on run() works.
+  void start();
+  void on_kernel_event(const netlink::Event& event);
+  void run(TimePoint now);
+  // When run() is due; now or earlier if at once. Before start(): TimePoint::max().
+  TimePoint next_deadline() const;
+
+  const Facts& facts() const { return facts_; }
+  // Reads; changes nothing, timers least of all.
+  Status status() const;
+
+ private:
+  struct Hop {
+    NextHop fact;
+    std::optional<netlink::NudState> nud;  // of the kernel's entry, if it has one
+    std::optional<TimePoint> lost_at;      // since when `fact.mac` is only held
+    std::optional<TimePoint> resolved_at;  // when the kernel was last made to resolve it
+    Changed changed;
+  };
+  struct RemoteState {
+    Remote remote;
+    Reach reach = Reach::kUnknown;
+    std::string reach_reason;
+    Changed reach_changed;
+    std::vector<Hop> hops;
+    ConnectionState connection = ConnectionState::kIdle;
+    Changed connection_changed;
+    TimePoint refresh_at{};
+    std::string_view refresh_why = "configured";  // of the next refresh
+    bool query_failed = false;  // the kernel could not be asked, and that was said
+  };
+  struct Installed {
+    HiddenRule rule;
+    flow::RuleId id = 0;
+    TimePoint since{};
+  };
+
+  RemoteState* find(std::string_view id);
+  void configure(RemoteState& state, Remote remote);
+  // Brings refreshes forward to the next coalesced round.
+  TimePoint next_round() const;
+  void refresh_soon(RemoteState& remote, std::string_view why);
+  void refresh_all_soon(std::string_view why);
+  void refresh_local_soon();
+  void on_neighbour(const netlink::NeighbourEvent& event);
+
+  void refresh_local(TimePoint now);
+  Expected<std::optional<netlink::Link>> find_local();
+  void local_is(const std::optional<netlink::Link>& link, TimePoint now);
+  void refresh_due_remotes(TimePoint now);
+  void refresh_remote(RemoteState& remote, TimePoint now);
+  void reach_is(RemoteState& remote, Reach reach, std::string_view reason, TimePoint now);
+  void hops_are(RemoteState& remote, const netlink::Route& route, TimePoint now);
+  void refresh_hop(RemoteState& remote, Hop& hop, TimePoint now);
+  void hop_lost(RemoteState& remote, Hop& hop, TimePoint now);
+  void schedule(RemoteState& remote, TimePoint now);
+
+  Facts collect_facts() const;
+  void apply(TimePoint now);
+  void write_rules(const std::vector<HiddenRule>& wanted, TimePoint now);
+  std::vector<HiddenRule> add_rules(const std::vector<HiddenRule>& rules, TimePoint now,
+                                    std::string* error);
+  // A line in the log of changes, and in the switch's log.
+  void note(TimePoint now, std::string what, log::Level level = log::Level::kInfo);
+
+  KernelView& kernel_;
+  flow::RuleWriter& hidden_;
+  flow::GuardWriter& guard_writer_;
+  const Clock& clock_;
+  const Options options_;
+
+  bool started_ = false;
+  bool enabled_ = true;
+  bool dirty_ = false;      // configuration changed: the rules must be worked out again at once
+  std::string local_name_;  // as configured
+  std::optional<netlink::Link> local_;
+  bool local_query_failed_ = false;
+  Changed local_changed_;
+  TimePoint local_refresh_at_{};
+  TimePoint last_round_{};  // when notifications were last acted on
+  bool round_pending_ = false;
+  std::optional<TimePoint> writer_retry_at_;
+  flow::ManagementVlan vlan_;
+  std::vector<RemoteState> remotes_;
+  Facts facts_;
+  std::vector<Installed> installed_;
+  std::optional<flow::Guards> guards_;
+  std::deque<LogEntry> log_;
+  AgentCounters counters_;
+};
+
+}  // namespace lifeline::inband

@@ -1,0 +1,63 @@
+// What in-band control knows about the world. Everything it does follows from these values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ip_address.h"
+#include "base/mac_address.h"
+#include "flow/guards.h"
+
+namespace lifeline::inband {
+
+// Ports of the OpenFlow protocol where an address does not say one: IANA's, and the old one.
+inline constexpr std::uint16_t kDefaultRemotePort = 6653;
+inline constexpr std::uint16_t kOldRemotePort = 6633;
+
+// A device the kernel sends to on the way to a remote: the remote itself when it is on the link,
+// else a gateway. `mac` only while it is known.
+struct NextHop {
+  IpAddress ip;
+  std::optional<MacAddress> mac;
+  std::uint32_t ifindex = 0;
+  std::string device;  // its name, for status
+  bool operator==(const NextHop&) const = default;
+};
+
+// How the host stands to a remote.
+enum class Reach : std::uint8_t {
+  kUnknown,     // not asked yet
+  kRouted,      // by next hops
+  kNoRoute,     //
+  kLoopback,    // 127/8, ::1: its packets never see the switch, so it needs no rule
+  kOwnAddress,  // an address of this host: no next hop, but switches behind us need (f) to (i)
+};
+std::string_view reach_name(Reach reach);
+
+// Somebody the switch must reach: a controller.
+struct Remote {
+  std::string id;  // unique among remotes; for status and logs ("tcp:10.0.0.1:6653")
+  IpAddress ip;
+  std::uint16_t port = kDefaultRemotePort;  // TCP, host order, never 0
+  bool operator==(const Remote&) const = default;
+};
+
+struct RemoteFacts {
+  Remote remote;
+  Reach reach = Reach::kUnknown;
+  std::vector<NextHop> next_hops;
+  bool operator==(const RemoteFacts&) const = default;
+};
+
+struct Facts {
+  bool enabled = false;
+  std::optional<MacAddress> local_mac;
+  std::vector<RemoteFacts> remotes;
+  flow::ManagementVlan vlan;
+  bool operator==(const Facts&) const = default;
+};
+
+}  // namespace lifeline::inband

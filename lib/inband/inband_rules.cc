@@ -1,0 +1,191 @@
+#include "inband/inband_rules.h"
+
+#include <algorithm>
+
+#include "packet/flow_key.h"
+
+namespace lifeline::inband {
+namespace {
+
+using flow::Match;
+
+constexpr std::uint32_t kPriorityBase = 18181800;
+constexpr std::uint16_t kArpRequest = 1;
+constexpr std::uint16_t kArpReply = 2;
+constexpr std::uint16_t kDhcpClientPort = 68;
+constexpr std::uint16_t kDhcpServerPort = 67;
+
+constexpr std::array<std::string_view, kAllKinds.size()> kNames = {
+    "from-local-dhcp", "to-local-arp",    "from-local-arp", "to-next-hop-arp", "from-next-hop-arp",
+    "to-remote-arp",   "from-remote-arp", "to-remote-tcp",  "from-remote-tcp"};
+
+constexpr std::size_t index_of(Kind kind) { return static_cast<std::size_t>(kind); }
+
+// A rule for an all-zero MAC would match what senders with broken stacks emit; for a group
+// address, everybody.
+bool names_a_station(const std::optional<MacAddress>& mac) {
+  return mac && !mac->is_zero() && !mac->is_multicast();
+}
+
+template <class T>
+void add_once(std::vector<T>& list, const T& value) {
+  if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
+}
+
+void add_vlan(Match& m, const flow::ManagementVlan& vlan) {
+  using Vlan = flow::ManagementVlan::Kind;
+  if (vlan.kind == Vlan::kAny) return;
+  if (vlan.kind == Vlan::kVid)
+    m.vlan_vid(vlan.vid);
+  else
+    m.vlan_none_or_priority();
+  m.mask.inner_vlan = 0xff;
+}
+
+Match arp(std::uint16_t op) {
+  Match m;
+  m.eth_type(packet::kEthTypeArp).arp_op(op);
+  return m;
+}
+
+Match ipv4(std::uint8_t proto) {
+  Match m;
+  m.eth_type(packet::kEthTypeIpv4).ip_proto(proto).ip_frag(0, packet::kFragAny);
+  return m;
+}
+
+// Collects rules, each once: a second reason for a rule that stands is added to its `why`.
+class Collector {
+ public:
+  explicit Collector(const flow::ManagementVlan& vlan) : vlan_(vlan) {}
+
+  void add(Kind kind, Match match, std::string why) {
+    add_vlan(match, vlan_);
+    HiddenRule rule{kind, match, kind_priority(kind), {}};
+    auto& rules = by_kind_[index_of(kind)];
+    auto it = std::find_if(rules.begin(), rules.end(),
+                           [&](const HiddenRule& r) { return r.same_rule(rule); });
+    if (it == rules.end()) it = rules.insert(rules.end(), std::move(rule));
+    if (std::find(it->why.begin(), it->why.end(), why) == it->why.end())
+      it->why.push_back(std::move(why));
+  }
+
+  std::vector<HiddenRule> take() {
+    std::vector<HiddenRule> all;
+    for (auto& rules : by_kind_) std::move(rules.begin(), rules.end(), std::back_inserter(all));
+    return all;
+  }
+
+ private:
+  const flow::ManagementVlan vlan_;
+  std::array<std::vector<HiddenRule>, kAllKinds.size()> by_kind_;
+};
+
+void add_local(Collector& rules, MacAddress mac) {
+  Match dhcp = ipv4(packet::kProtoUdp);
+  dhcp.in_port(flow::kPortLocal).eth_src(mac).tp_src(kDhcpClientPort).tp_dst(kDhcpServerPort);
+  rules.add(Kind::kFromLocalDhcp, dhcp, "local port");
+  rules.add(Kind::kToLocalArp, arp(kArpReply).eth_dst(mac), "local port");
+  rules.add(Kind::kFromLocalArp, arp(kArpRequest).eth_src(mac), "local port");
+}
+
+void add_next_hops(Collector& rules, const RemoteFacts& remote) {
+  for (const NextHop& hop : remote.next_hops) {
+    if (!hop.ip.is_v4() || !names_a_station(hop.mac)) continue;
+    const std::string why = fmt::format("next hop {} of {}", hop.ip.to_string(), remote.remote.id);
+    rules.add(Kind::kToNextHopArp, arp(kArpReply).eth_dst(*hop.mac), why);
+    rules.add(Kind::kFromNextHopArp, arp(kArpRequest).eth_src(*hop.mac), why);
+  }
+}
+
+void add_remote(Collector& rules, const Remote& remote) {
+  const Ipv4Address ip = remote.ip.v4();
+  const std::string why = fmt::format("remote {}", remote.id);
+  rules.add(Kind::kToRemoteArp, arp(kArpReply).arp_tpa(ip), why);
+  rules.add(Kind::kFromRemoteArp, arp(kArpRequest).arp_spa(ip), why);
+  rules.add(Kind::kToRemoteTcp, ipv4(packet::kProtoTcp).ipv4_dst(ip).tp_dst(remote.port), why);
+  rules.add(Kind::kFromRemoteTcp, ipv4(packet::kProtoTcp).ipv4_src(ip).tp_src(remote.port), why);
+}
+
+}  // namespace
+
+char kind_letter(Kind kind) { return static_cast<char>('a' + index_of(kind)); }
+std::string_view kind_name(Kind kind) { return kNames[index_of(kind)]; }
+std::uint32_t kind_priority(Kind kind) {
+  return kPriorityBase + static_cast<std::uint32_t>(kAllKinds.size() - index_of(kind));
+}
+
+std::string HiddenRule::to_string() const {
+  return fmt::format("({}) {} priority={},{}", kind_letter(kind), kind_name(kind), priority,
+                     match.to_string());
+}
+
+// By hand: gcc 12 at -O3 warns about the inside of fmt::join.
+std::string HiddenRule::why_text() const {
+  std::string out;
+  for (const std::string& reason : why) {
+    if (!out.empty()) out += ", ";
+    out += reason;
+  }
+  return out;
+}
+
+std::vector<HiddenRule> hidden_rules(const Facts& facts) {
+  if (!facts.enabled) return {};
+  const bool serves_anybody =
+      std::any_of(facts.remotes.begin(), facts.remotes.end(),
+                  [](const RemoteFacts& r) { return r.reach != Reach::kLoopback; });
+  // Without a remote there is no control connection to keep, and (a) to (c) would only take ARP
+  // and DHCP from the controller's policy.
+  if (!serves_anybody) return {};
+  Collector rules(facts.vlan);
+  if (names_a_station(facts.local_mac)) add_local(rules, *facts.local_mac);
+  for (const RemoteFacts& remote : facts.remotes) {
+    if (remote.reach == Reach::kLoopback || remote.remote.ip.is_v6()) continue;
+    add_next_hops(rules, remote);
+    add_remote(rules, remote.remote);
+  }
+  return rules.take();
+}
+
+flow::Instructions hidden_instructions() {
+  return flow::Instructions::apply_only({flow::Output{flow::kPortNormal}});
+}
+
+flow::Guards guards(const Facts& facts) {
+  flow::Guards g;
+  g.vlan = facts.vlan;
+  // Static on LOCAL whether in-band is on or not: the FDB is not to learn it anywhere else.
+  if (names_a_station(facts.local_mac)) g.local_mac = facts.local_mac;
+  if (!facts.enabled) return g;
+  for (const RemoteFacts& remote : facts.remotes) {
+    if (remote.reach == Reach::kLoopback) continue;
+    g.enabled = true;
+    for (const NextHop& hop : remote.next_hops) {
+      if (hop.ip.is_v4()) add_once(g.next_hops, hop.ip.v4());
+      if (names_a_station(hop.mac) && hop.mac != facts.local_mac)
+        add_once(g.protected_macs, *hop.mac);
+    }
+  }
+  return g;
+}
+
+Diff diff(const std::vector<HiddenRule>& from, const std::vector<HiddenRule>& to) {
+  const auto find = [](const std::vector<HiddenRule>& set, const HiddenRule& rule) {
+    return std::find_if(set.begin(), set.end(),
+                        [&](const HiddenRule& r) { return r.same_rule(rule); });
+  };
+  Diff d;
+  for (const HiddenRule& rule : to) {
+    const auto old = find(from, rule);
+    if (old == from.end())
+      d.add.push_back(rule);
+    else if (old->why != rule.why)
+      d.reworded.push_back(rule);
+  }
+  for (const HiddenRule& rule : from)
+    if (find(to, rule) == to.end()) d.remove.push_back(rule);
+  return d;
+}
+
+}  // namespace lifeline::inband

@@ -1,0 +1,118 @@
+// From facts to hidden rules: the heart of in-band control, as pure functions.
+//
+// What. hidden_rules() says which hidden rules the facts call for, guards() which guards, diff()
+// what must change. The agent (agent.h) gathers the facts and carries out the difference; it makes
+// no decision about rules of its own.
+//
+//   a  from-local-dhcp     in_port=LOCAL, eth_src=local MAC, IPv4, UDP 68 -> 67   local MAC
+//   b  to-local-arp        ARP reply, eth_dst=local MAC                           local MAC
+//   c  from-local-arp      ARP request, eth_src=local MAC                         local MAC
+//   d  to-next-hop-arp     ARP reply, eth_dst=next-hop MAC                   each next-hop MAC
+//   e  from-next-hop-arp   ARP request, eth_src=next-hop MAC                 each next-hop MAC
+//   f  to-remote-arp       ARP reply, arp_tpa=remote IP                      each remote IP
+//   g  from-remote-arp     ARP request, arp_spa=remote IP                    each remote IP
+//   h  to-remote-tcp       TCP, ip_dst=remote IP, tcp_dst=remote port        each remote
+//   i  from-remote-tcp     TCP, ip_src=remote IP, tcp_src=remote port        each remote
+//
+// Why this way. The set of rules is a function of the facts and of nothing else: not of what was
+// installed before, not of the order in which the facts came, not of the state of a connection.
+// So a lost fact cannot leave a rule behind, a reconnecting remote cannot lose one, and every
+// question about the set is answered by a table test. Rejected: a flag per rule ("installed") that
+// every event handler keeps up to date, which is where the known mistakes come from: (a) forgotten
+// when the local MAC is lost, rules tied to a connection that exists only while it connects.
+//
+// Narrow. Beyond its row in the table above, every match says:
+// - the management VLAN. Untagged means VID 0 under the mask of the VID bits alone, whatever the
+//   present and priority bits: an untagged frame has vlan_tci 0, a priority tag has VID 0, and
+//   OpenFlow's own "no tag" would exclude the latter. A VLAN of its own needs the present bit
+//   too. `any` says nothing about the outer tag.
+// - no second tag (except with `any`): eth_type is what follows all tags, so without this a QinQ
+//   frame whose outer tag has VID 0 would pass for untagged and carry a tenant's ARP and TCP in.
+//   MPLS and PBB need no word: their eth_type is their own.
+// - of (a), (h), (i): not a fragment. The first fragment has ports and would match, the later ones
+//   have none and would not; half a datagram helps nobody, and fragments of TCP are not supported.
+// There are no in_port conditions but (a)'s: the remote may be behind any port, and may move.
+//
+// Invariants. Kind and match name a rule; a set has no two rules with the same name. Rules of
+// different kinds may have overlapping matches: all do the same, and each kind has its own
+// priority, so which one counts a packet is fixed. Every priority is above 65535.
+//
+// What gives no rule: a loopback remote (its packets never leave the host's stack), an IPv6 remote
+// (its twins of ARP are other kinds), a MAC that is all zeros or a group address (it would name
+// nobody, or everybody).
+//
+// Thread-safety: pure functions. Cost: linear in the remotes but for the search for duplicates,
+// which is quadratic in the rules of one kind with a word compare; 100 remotes take well under a
+// millisecond.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "flow/guards.h"
+#include "flow/match.h"
+#include "flow/rule_writer.h"
+#include "inband/facts.h"
+
+namespace lifeline::inband {
+
+// The letters of the table above. Further kinds (IPv6, DNS) are added behind.
+enum class Kind : std::uint8_t {
+  kFromLocalDhcp,   // a
+  kToLocalArp,      // b
+  kFromLocalArp,    // c
+  kToNextHopArp,    // d
+  kFromNextHopArp,  // e
+  kToRemoteArp,     // f
+  kFromRemoteArp,   // g
+  kToRemoteTcp,     // h
+  kFromRemoteTcp,   // i
+};
+inline constexpr std::array kAllKinds = {
+    Kind::kFromLocalDhcp, Kind::kToLocalArp,     Kind::kFromLocalArp,
+    Kind::kToNextHopArp,  Kind::kFromNextHopArp, Kind::kToRemoteArp,
+    Kind::kFromRemoteArp, Kind::kToRemoteTcp,    Kind::kFromRemoteTcp};
+
+char kind_letter(Kind kind);            // 'a' to 'i'
+std::string_view kind_name(Kind kind);  // "from-local-dhcp"
+// (a) 18181809 down to (i) 18181801: one fixed number per kind, above all of OpenFlow's.
+std::uint32_t kind_priority(Kind kind);
+
+struct HiddenRule {
+  Kind kind{};
+  flow::Match match;
+  std::uint32_t priority = 0;
+  // For whom it stands, one phrase each, in the order of the facts ("next hop 10.0.0.1 of
+  // tcp:192.0.2.1:6653").
+  std::vector<std::string> why;
+  bool operator==(const HiddenRule&) const = default;
+
+  // Kind and match name a rule; two rules of one set never agree in both.
+  bool same_rule(const HiddenRule& o) const { return kind == o.kind && match == o.match; }
+  // "(h) to-remote-tcp priority=18181802,tcp,…"
+  std::string to_string() const;
+  std::string why_text() const;  // `why`, with commas between
+};
+
+// Every hidden rule that the facts call for, in the order of the letters, then of the remotes.
+// Empty when in-band is off.
+std::vector<HiddenRule> hidden_rules(const Facts& facts);
+
+// What every hidden rule does: NORMAL, in place of the pipeline.
+flow::Instructions hidden_instructions();
+
+flow::Guards guards(const Facts& facts);
+
+struct Diff {
+  std::vector<HiddenRule> add;
+  std::vector<HiddenRule> remove;
+  std::vector<HiddenRule> reworded;  // stands as before, for other reasons (new `why`)
+  bool empty() const { return add.empty() && remove.empty() && reworded.empty(); }
+};
+// What turns the set `from` into the set `to`. Rules in both are in neither list.
+Diff diff(const std::vector<HiddenRule>& from, const std::vector<HiddenRule>& to);
+
+}  // namespace lifeline::inband

@@ -1,0 +1,35 @@
+// Matches on the wire. Internal to openflow/.
+#pragma once
+
+#include "base/expected.h"
+#include "flow/field.h"
+#include "flow/match.h"
+#include "openflow/error.h"
+#include "openflow/wire.h"
+
+namespace lifeline::openflow {
+
+template <class T>
+using Result = tl::expected<T, ErrorId>;
+
+// 1.3: ofp_match of type OXM, with its padding.
+Result<flow::Match> decode_match13(Reader& in);
+// Fields in the order of their numbers, which is also an order that meets every prerequisite.
+void encode_match13(Writer& out, const flow::Match& match);
+
+// 1.0: the 40 bytes of ofp_match. Fields that cannot matter (ports without a protocol that has
+// them) are dropped, as the specification asks (1.0.1, 3.4) and Open vSwitch does.
+flow::Match decode_match10(Reader& in);
+// Fields that 1.0 does not have are left out; a mask that 1.0 cannot express is widened.
+void encode_match10(Writer& out, const flow::Match& match);
+
+// The OXM TLV of a set-field action.
+struct SetFieldTlv {
+  flow::FieldId field{};
+  flow::FieldValue value;
+};
+Result<SetFieldTlv> decode_set_field(Reader& in);
+void encode_oxm(Writer& out, flow::FieldId field, const flow::FieldValue& value,
+                const flow::FieldValue* mask);
+
+}  // namespace lifeline::openflow

@@ -1,0 +1,373 @@
+#include "port/ethdev_port.h"
+
+#include <net/if.h>
+#include <rte_bus.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <string_view>
+
+#include "base/log.h"
+#include "port/kernel_interface.h"
+
+namespace lifeline::port {
+namespace {
+
+constexpr std::uint16_t kDefaultDescriptors = 1024;
+constexpr std::uint32_t kEthernetBytes = 14;
+constexpr std::uint32_t kTwoTagsBytes = 8;
+constexpr std::uint16_t kMinMtu = 576;
+
+// The value of `key=` in device arguments, empty when it is not there.
+std::string argument(std::string_view arguments, std::string_view key) {
+  while (!arguments.empty()) {
+    const std::size_t comma = std::min(arguments.find(','), arguments.size());
+    const std::string_view one = arguments.substr(0, comma);
+    const std::size_t equals = one.find('=');
+    if (equals != std::string_view::npos && one.substr(0, equals) == key)
+      return std::string(one.substr(equals + 1));
+    arguments.remove_prefix(std::min(comma + 1, arguments.size()));
+  }
+  return {};
+}
+
+bool is_pci_address(std::string_view name) {
+  return !name.empty() &&
+         name.find_first_not_of("0123456789abcdefABCDEF:.") == std::string_view::npos &&
+         name.find(':') != std::string_view::npos && name.find('.') != std::string_view::npos;
+}
+
+std::string known_devices() {
+  std::string names;
+  // RTE_ETH_FOREACH_DEV narrows without a cast.
+  for (std::uint64_t next = rte_eth_find_next_owned_by(0, RTE_ETH_DEV_NO_OWNER);
+       next < RTE_MAX_ETHPORTS; next = rte_eth_find_next_owned_by(
+                                    static_cast<std::uint16_t>(next + 1), RTE_ETH_DEV_NO_OWNER)) {
+    const auto id = static_cast<std::uint16_t>(next);
+    std::array<char, RTE_ETH_NAME_MAX_LEN> name{};
+    if (rte_eth_dev_get_name_by_port(id, name.data()) != 0) continue;
+    if (!names.empty()) names += ", ";
+    names += name.data();
+  }
+  return names.empty() ? "none" : names;
+}
+
+std::optional<std::uint16_t> find_device(const std::string& name) {
+  std::uint16_t id = 0;
+  if (rte_eth_dev_get_port_by_name(name.c_str(), &id) == 0) return id;
+  return std::nullopt;
+}
+
+// Why a device that is not there could not be created. `rc` is rte_dev_probe's.
+std::string why_not(const std::string& device, int rc) {
+  const std::string base = device_name(device);
+  const std::string iface = argument(device, "iface");
+  if (base.starts_with("net_af_packet")) {
+    if (iface.empty()) return fmt::format("it needs an interface: '{},iface=eth1'", base);
+    if (if_nametoindex(iface.c_str()) == 0)
+      return fmt::format("there is no interface '{}' in this network namespace (see `ip link`)",
+                         iface);
+  }
+  if (is_pci_address(base))
+    return "is it there (lspci), bound to vfio-pci (dpdk-devbind.py), and allowed with EAL's -a?";
+  if (if_nametoindex(base.c_str()) != 0)
+    return fmt::format(
+        "that is an interface of the kernel: write 'net_af_packet0,iface={}', or "
+        "bind its NIC to vfio-pci and give the PCI address",
+        base);
+  if (geteuid() != 0 && (rc == -EPERM || rc == -EACCES || base.starts_with("net_af_packet") ||
+                         base.starts_with("net_tap")))
+    return "it needs root, or CAP_NET_RAW and CAP_NET_ADMIN";
+  if (rc == -EEXIST || rc == -EBUSY) return "it is in use already";
+  // What the vdev bus says when no driver knows the name.
+  if (rc == -EFAULT || rc == -ENOENT || rc == -ENODEV)
+    return fmt::format("no DPDK driver for that name; existing devices: {}", known_devices());
+  // Many drivers return a bare -1, so the number would only mislead.
+  return "the driver refuses the device or its arguments; DPDK's own log says why";
+}
+
+}  // namespace
+
+std::string device_name(const std::string& device) {
+  std::string name = device.substr(0, device.find(','));
+  // A PCI address without its domain, as lspci prints it.
+  if (is_pci_address(name) && std::count(name.begin(), name.end(), ':') == 1)
+    name.insert(0, "0000:");
+  return name;
+}
+
+Expected<std::unique_ptr<EthdevPort>> EthdevPort::attach(const PortSpec& spec) {
+  std::unique_ptr<EthdevPort> self(new EthdevPort(spec));
+  if (auto found = self->find_or_create(); !found) return tl::make_unexpected(found.error());
+  rte_eth_dev_info info{};
+  if (const int rc = rte_eth_dev_info_get(self->ethdev_id_, &info); rc != 0)
+    return make_error("port {}: device {} does not describe itself: {}", spec.name, spec.device,
+                      std::strerror(-rc));
+  DeviceLimits& limits = self->limits_;
+  limits.driver = info.driver_name != nullptr ? info.driver_name : "unknown";
+  limits.max_rxq = info.max_rx_queues;
+  limits.max_txq = info.max_tx_queues;
+  // net_null and the like take an RSS configuration but have nothing to spread.
+  limits.has_rss =
+      info.flow_type_rss_offloads != 0 && info.reta_size != 0 && limits.driver != "net_null";
+  PortStatus& status = self->status_;
+  status.port_no = spec.port_no;
+  status.name = spec.name;
+  status.device = spec.device;
+  status.driver = limits.driver;
+  status.if_index = info.if_index;
+  return self;
+}
+
+Expected<void> EthdevPort::bring_up(const std::string& iface) const {
+  // An interface that is down receives nothing. Open vSwitch brings it up, too.
+  const auto found = find_interface(iface);
+  if (!found || found->up) return {};
+  if (const int e = set_interface_up(iface); e != 0)
+    return make_error("port {}: interface {} cannot be set up: {}", spec_.name, iface,
+                      std::strerror(e));
+  log::info("port", "port {}: interface {} was down and is up now", spec_.name, iface);
+  return {};
+}
+
+Expected<void> EthdevPort::find_or_create() {
+  const std::string base = device_name(spec_.device);
+  if (spec_.device.empty()) return make_error("port {}: no device given", spec_.name);
+  if (const auto id = find_device(base)) {
+    ethdev_id_ = *id;
+  } else {
+    if (base.starts_with("net_af_packet")) {
+      // The PMD would only say "invalid argument"; and a half-made device is worse than none.
+      const std::string iface = argument(spec_.device, "iface");
+      if (iface.empty() || if_nametoindex(iface.c_str()) == 0)
+        return make_error("port {}: device {} cannot be used: {}", spec_.name, spec_.device,
+                          why_not(spec_.device, -EINVAL));
+      // Before the PMD binds its sockets: one bound to an interface that is down keeps ENETDOWN for
+      // its first send, and that burst stays in the ring until the next one.
+      if (auto ok = bring_up(iface); !ok) return ok;
+    }
+    const int rc = rte_dev_probe(spec_.device.c_str());
+    const auto made = rc == 0 ? find_device(base) : std::nullopt;
+    if (!made)
+      return make_error("port {}: device {} cannot be used: {}", spec_.name, spec_.device,
+                        why_not(spec_.device, rc == 0 ? -ENODEV : rc));
+    ethdev_id_ = *made;
+    created_ = true;
+  }
+  rte_eth_dev_owner owner{};
+  if (rte_eth_dev_owner_get(ethdev_id_, &owner) == 0 && owner.id != RTE_ETH_DEV_NO_OWNER) {
+    ethdev_id_ = kNoEthdev;  // not ours to close
+    return make_error("port {}: device {} belongs to {}: use that one", spec_.name, spec_.device,
+                      owner.name);
+  }
+  return {};
+}
+
+std::string EthdevPort::device_arguments() const {
+  rte_eth_dev_info info{};
+  if (rte_eth_dev_info_get(ethdev_id_, &info) != 0 || info.device == nullptr) return {};
+  const rte_devargs* devargs = rte_dev_devargs(info.device);
+  return devargs != nullptr && devargs->args != nullptr ? devargs->args : "";
+}
+
+void EthdevPort::close() {
+  if (ethdev_id_ == kNoEthdev) return;
+  stop();
+  rte_eth_dev_info info{};
+  int rc = rte_eth_dev_info_get(ethdev_id_, &info);
+  // Removing the device closes the ethdev, too.
+  rc = created_ && rc == 0 ? rte_dev_remove(info.device) : rte_eth_dev_close(ethdev_id_);
+  if (rc != 0) log::debug("port", "port {}: close: {}", spec_.name, rc);
+  ethdev_id_ = kNoEthdev;
+}
+
+int EthdevPort::socket_id() const { return rte_eth_dev_socket_id(ethdev_id_); }
+
+Expected<QueueCounts> EthdevPort::queues(std::uint32_t n_slots) const {
+  auto counts = choose_queues(limits_, spec_.rx_queues, n_slots);
+  if (!counts) return make_error("port {}: {}", spec_.name, counts.error().message);
+  return counts;
+}
+
+std::uint32_t EthdevPort::tx_descriptors() const {
+  return spec_.descriptors.value_or(kDefaultDescriptors);
+}
+
+std::uint32_t EthdevPort::mbufs_wanted(QueueCounts counts) const {
+  return tx_descriptors() * (std::uint32_t{counts.rx} + counts.tx);
+}
+
+std::uint32_t EthdevPort::mbuf_bytes_wanted() const {
+  std::uint32_t bytes = spec_.mtu.value_or(1500) + kEthernetBytes + kTwoTagsBytes;
+  // af_packet refuses mbufs smaller than the slots of its ring.
+  if (limits_.driver == "net_af_packet") {
+    const std::string text = argument(device_arguments(), "framesz");
+    std::uint32_t frame = 0;
+    std::from_chars(text.data(), text.data() + text.size(), frame);
+    bytes = std::max(bytes, frame);
+  }
+  return bytes;
+}
+
+Expected<void> EthdevPort::configure(std::uint32_t n_slots, rte_mempool* pool) {
+  const auto counts = queues(n_slots);
+  if (!counts) return tl::make_unexpected(counts.error());
+  const auto fail = [this](std::string_view what, int rc) {
+    return make_error("port {}: device {}: {}: {}", spec_.name, spec_.device, what,
+                      std::strerror(rc < 0 ? -rc : rc));
+  };
+  rte_eth_dev_info info{};
+  if (const int rc = rte_eth_dev_info_get(ethdev_id_, &info); rc != 0)
+    return fail("cannot be asked what it can do", rc);
+
+  rte_eth_conf conf{};
+  if (counts->rx > 1 && limits_.has_rss) {
+    conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+    conf.rx_adv_conf.rss_conf.rss_hf =
+        (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP) & info.flow_type_rss_offloads;
+  }
+  // Frames read from the TAP or flooded may be chains.
+  conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS & info.tx_offload_capa;
+  if (spec_.mtu.value_or(0) + kEthernetBytes + kTwoTagsBytes >
+      static_cast<std::uint32_t>(rte_pktmbuf_data_room_size(pool)) - RTE_PKTMBUF_HEADROOM)
+    conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER & info.rx_offload_capa;
+  if (const int rc = rte_eth_dev_configure(ethdev_id_, counts->rx, counts->tx, &conf); rc != 0)
+    return fail(fmt::format("does not take {} RX and {} TX queues", counts->rx, counts->tx), rc);
+  if (auto ok = set_up_queues(*counts, pool); !ok) return ok;
+  status_.n_rxq = counts->rx;
+  status_.n_txq = counts->tx;
+
+  std::uint16_t mtu = 0;
+  if (rte_eth_dev_get_mtu(ethdev_id_, &mtu) == 0) status_.mtu = mtu;
+  // Before the start: many drivers want to be stopped for it.
+  if (spec_.mtu) {
+    if (auto ok = set_mtu(*spec_.mtu); !ok) return ok;
+  }
+  rte_ether_addr mac{};
+  if (rte_eth_macaddr_get(ethdev_id_, &mac) == 0)
+    status_.mac = MacAddress::from_bytes(mac.addr_bytes);
+  return {};
+}
+
+Expected<void> EthdevPort::set_up_queues(QueueCounts counts, rte_mempool* pool) {
+  std::uint16_t n_rxd = spec_.descriptors.value_or(kDefaultDescriptors);
+  std::uint16_t n_txd = n_rxd;
+  int rc = rte_eth_dev_adjust_nb_rx_tx_desc(ethdev_id_, &n_rxd, &n_txd);
+  if (rc != 0)
+    return make_error("port {}: device {}: does not take {} descriptors: {}", spec_.name,
+                      spec_.device, n_rxd, std::strerror(-rc));
+  const auto socket = static_cast<unsigned>(socket_id());
+  for (std::uint16_t q = 0; q < counts.rx; ++q) {
+    rc = rte_eth_rx_queue_setup(ethdev_id_, q, n_rxd, socket, nullptr, pool);
+    if (rc != 0)
+      return make_error("port {}: device {}: RX queue {} with {} descriptors: {}{}", spec_.name,
+                        spec_.device, q, n_rxd, std::strerror(-rc),
+                        rc == -ENOMEM ? " (too little memory, or frames longer than an mbuf)" : "");
+  }
+  for (std::uint16_t q = 0; q < counts.tx; ++q) {
+    rc = rte_eth_tx_queue_setup(ethdev_id_, q, n_txd, socket, nullptr);
+    if (rc != 0)
+      return make_error("port {}: device {}: TX queue {} with {} descriptors: {}", spec_.name,
+                        spec_.device, q, n_txd, std::strerror(-rc));
+  }
+  return {};
+}
+
+Expected<void> EthdevPort::set_mtu(std::uint32_t mtu) {
+  int rc = mtu < kMinMtu || mtu > 0xffff
+               ? -EINVAL
+               : rte_eth_dev_set_mtu(ethdev_id_, static_cast<std::uint16_t>(mtu));
+  // af_packet (22.11) announces a longest frame of 1514 bytes, from which ethdev concludes that not
+  // even 1500 is possible; pcap and others have no MTU of their own. What counts is the
+  // interface's.
+  if (rc != 0 && status_.if_index != 0) {
+    if (const auto found = find_interface(status_.if_index))
+      rc = -set_interface_mtu(found->name, mtu);
+  }
+  if (rc == -ENOTSUP && status_.if_index == 0) rc = 0;  // null, ring: any length will do
+  if (rc != 0)
+    return make_error("port {}: device {}: does not take an MTU of {}: {}", spec_.name,
+                      spec_.device, mtu, std::strerror(-rc));
+  status_.mtu = mtu;
+  return {};
+}
+
+Expected<void> EthdevPort::start() {
+  // For devices that EAL created; the others were brought up before.
+  if (limits_.driver == "net_af_packet") {
+    if (const auto found = find_interface(status_.if_index)) {
+      if (auto ok = bring_up(found->name); !ok) return ok;
+    }
+  }
+  if (const int rc = rte_eth_dev_start(ethdev_id_); rc != 0)
+    return make_error("port {}: device {} does not start: {}", spec_.name, spec_.device,
+                      std::strerror(-rc));
+  started_ = true;
+  if (const int rc = rte_eth_promiscuous_enable(ethdev_id_); rc != 0 && rc != -ENOTSUP)
+    return make_error("port {}: device {} cannot be made promiscuous, which a switch needs: {}",
+                      spec_.name, spec_.device, std::strerror(-rc));
+  // An MTU that the interface got from elsewhere is the one that holds.
+  if (const auto found = find_interface(status_.if_index); found && !spec_.mtu)
+    status_.mtu = found->mtu;
+  const LinkState link = read_link();
+  status_.link_up = link.up;
+  status_.speed_mbps = link.speed_mbps;
+  return {};
+}
+
+void EthdevPort::stop() {
+  if (!started_) return;
+  started_ = false;
+  if (const int rc = rte_eth_dev_stop(ethdev_id_); rc != 0)
+    log::debug("port", "port {}: stop: {}", spec_.name, std::strerror(-rc));
+}
+
+LinkState EthdevPort::read_link() const {
+  rte_eth_link link{};
+  if (!started_ || rte_eth_link_get_nowait(ethdev_id_, &link) != 0) return {};
+  LinkState state;
+  state.up = link.link_status == RTE_ETH_LINK_UP;
+  if (link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN) state.speed_mbps = link.link_speed;
+  if (state.up && status_.if_index != 0 && limits_.driver != "net_tap") {
+    const auto found = find_interface(status_.if_index);
+    state.up = found && found->up && found->running;
+  }
+  return state;
+}
+
+PortStats EthdevPort::stats() const {
+  rte_eth_stats s{};
+  if (rte_eth_stats_get(ethdev_id_, &s) != 0) return {};
+  return {.rx_packets = s.ipackets,
+          .rx_bytes = s.ibytes,
+          .rx_missed = s.imissed,
+          .rx_errors = s.ierrors,
+          .rx_no_mbuf = s.rx_nombuf,
+          .tx_packets = s.opackets,
+          .tx_bytes = s.obytes,
+          .tx_errors = s.oerrors};
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> EthdevPort::extended_stats() const {
+  std::vector<std::pair<std::string, std::uint64_t>> out;
+  const int n = rte_eth_xstats_get(ethdev_id_, nullptr, 0);
+  if (n <= 0) return out;
+  const auto count = static_cast<unsigned>(n);
+  std::vector<rte_eth_xstat> values(count);
+  std::vector<rte_eth_xstat_name> names(count);
+  if (rte_eth_xstats_get(ethdev_id_, values.data(), count) != n ||
+      rte_eth_xstats_get_names(ethdev_id_, names.data(), count) != n)
+    return out;  // the set changed between two calls: the next question will do
+  for (unsigned i = 0; i < count; ++i) out.emplace_back(names[i].name, values[i].value);
+  return out;
+}
+
+}  // namespace lifeline::port

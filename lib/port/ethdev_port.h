@@ -1,0 +1,95 @@
+// One ethdev: found or created, configured, started, stopped, closed. PortSet's building block.
+#pragma once
+
+#include <rte_mempool.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/expected.h"
+#include "port/port_set.h"
+
+namespace lifeline::port {
+
+struct QueueCounts {
+  std::uint16_t rx = 1;
+  std::uint16_t tx = 1;
+};
+
+// What matters of a device for the choice of queue numbers; taken from rte_eth_dev_info.
+struct DeviceLimits {
+  std::string driver;
+  std::uint16_t max_rxq = 1;
+  std::uint16_t max_txq = 1;
+  bool has_rss = false;
+};
+
+// The name DPDK knows a device by: the arguments cut off, a PCI address with its domain.
+std::string device_name(const std::string& device);
+
+// How many queues a device gets with n_slots slots. Pure. Error: rx_queues asked for that the
+// device cannot have.
+Expected<QueueCounts> choose_queues(const DeviceLimits& limits,
+                                    std::optional<std::uint16_t> rx_queues, std::uint32_t n_slots);
+
+// Who sends where, for a port with n_txq queues. Pure.
+std::array<TxPath, kMaxSlots> choose_tx_paths(std::uint16_t n_txq, std::uint32_t n_slots);
+
+class EthdevPort {
+ public:
+  // Finds the device, or creates it from its arguments. Not configured.
+  static Expected<std::unique_ptr<EthdevPort>> attach(const PortSpec& spec);
+  ~EthdevPort() { close(); }
+
+  // Queues, RSS, MTU, promiscuous. Not started.
+  Expected<void> configure(std::uint32_t n_slots, rte_mempool* pool);
+  // For the size of the pool, before configure().
+  Expected<QueueCounts> queues(std::uint32_t n_slots) const;
+  std::uint32_t mbufs_wanted(QueueCounts queues) const;  // held by its descriptors
+  std::uint32_t tx_descriptors() const;                  // of one TX queue, as asked for
+  std::uint32_t mbuf_bytes_wanted() const;               // room that a frame may need
+  int socket_id() const;
+
+  Expected<void> start();
+  void stop();
+  // Stops, closes, and removes the device if attach() created it. Idempotent; nothing but the
+  // destructor may follow.
+  void close();
+  // Without waiting. Any thread, as long as the device is open.
+  LinkState read_link() const;
+  Expected<void> set_mtu(std::uint32_t mtu);
+
+  const PortSpec& spec() const { return spec_; }
+  const PortStatus& status() const { return status_; }
+  PortStatus& status() { return status_; }
+  std::uint16_t ethdev_id() const { return ethdev_id_; }
+  bool started() const { return started_; }
+  PortStats stats() const;
+  std::vector<std::pair<std::string, std::uint64_t>> extended_stats() const;
+
+  std::uint8_t index = kNoIndex;  // in PortView, given by PortSet
+  // By RX queue: who polls it. Given by PortSet once and for all: if another port's going moved a
+  // queue to another worker, both would poll it until the first sees the new view.
+  std::vector<sync::SlotId> rx_slot;
+
+ private:
+  explicit EthdevPort(PortSpec spec) : spec_(std::move(spec)) {}
+  Expected<void> find_or_create();
+  Expected<void> bring_up(const std::string& iface) const;
+  Expected<void> set_up_queues(QueueCounts queues, rte_mempool* pool);
+  std::string device_arguments() const;
+
+  PortSpec spec_;
+  PortStatus status_;
+  DeviceLimits limits_;
+  std::uint16_t ethdev_id_ = kNoEthdev;
+  bool created_ = false;
+  bool started_ = false;
+};
+
+}  // namespace lifeline::port

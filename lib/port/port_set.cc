@@ -1,0 +1,444 @@
+#include "port/port_set.h"
+
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+
+#include <algorithm>
+#include <bitset>
+#include <utility>
+
+#include "port/device_thread.h"
+#include "port/ethdev_port.h"
+
+namespace lifeline::port {
+namespace {
+
+constexpr std::uint32_t kMinRoomBytes = 2048;
+constexpr std::uint32_t kCacheMbufs = 256;    // per lcore; RTE_MEMPOOL_CACHE_MAX_SIZE is 512
+constexpr std::uint32_t kWorkersInExtra = 2;  // whose rings extra_mbufs covers
+constexpr std::uint32_t kFrameOverheadBytes = 14 + 8;  // Ethernet header, two VLAN tags
+
+// The lowest free index that no reader can hold any more, entered for the port. There is one:
+// check_spec() counts.
+std::uint8_t claim_index(PortView& view, const std::bitset<kMaxPorts + 1>& leaving,
+                         flow::PortNo port_no) {
+  std::uint8_t index = 0;
+  while (view.entries[index].exists() || leaving.test(index)) ++index;
+  view.entries[index] = PortEntry{.port_no = port_no};
+  view.index_of[port_no] = index;
+  view.n_entries = std::max<std::uint32_t>(view.n_entries, index + 1u);
+  return index;
+}
+
+}  // namespace
+
+PortSet::PortSet(const PortSetConfig& config, Retire retire)
+    : config_(config), retire_(std::move(retire)), view_(new PortView) {}
+
+PortSet::~PortSet() {
+  ports_.clear();
+  delete view_.load(std::memory_order_relaxed);
+}
+
+Expected<std::unique_ptr<PortSet>> PortSet::create(const PortSetConfig& config, Retire retire) {
+  if (config.n_slots < 1 || config.n_slots > kMaxSlots)
+    return make_error("{} lcores, but there may be 1 to {}", config.n_slots, kMaxSlots);
+  std::unique_ptr<PortSet> self(new PortSet(config, std::move(retire)));
+  if (auto made = self->make_control_pool(config.control_mbufs); !made)
+    return tl::make_unexpected(made.error());
+  return self;
+}
+
+// No cache: a few mbufs at a time, and a cache on a worker would hide them from the control lcore.
+Expected<void> PortSet::make_control_pool(std::uint32_t n_mbufs) {
+  auto pool =
+      make_pool("control", n_mbufs, 0, std::max(config_.mbuf_bytes, kMinRoomBytes), SOCKET_ID_ANY);
+  if (!pool) return tl::make_unexpected(pool.error());
+  control_pool_ = std::move(*pool);
+  return {};
+}
+
+std::uint32_t PortSet::tx_descriptors_total() const {
+  std::uint32_t n = 0;
+  for (const auto& port : ports_) n += port->tx_descriptors();
+  return n;
+}
+
+void PortSet::reclaim_sent() const {
+  for (const auto& port : ports_) {
+    const TxPath path = view()->entries[port->index].tx[sync::kControlSlot];
+    // -ENOTSUP: then the pools' size has to do.
+    if (path.owner_slot == sync::kControlSlot)
+      rte_eth_tx_done_cleanup(port->ethdev_id(), path.queue, 0);
+  }
+}
+
+// What can be seen to be wrong without touching a device.
+Expected<void> PortSet::check_spec(const PortSpec& spec,
+                                   const std::vector<PortSpec>& earlier) const {
+  if (spec.port_no == flow::kPortZero || spec.port_no > flow::kPortMax)
+    return make_error("port {}: number {} is not in 1..{}", spec.name, spec.port_no,
+                      flow::kPortMax);
+  if (ports_.size() + earlier.size() + leaving_->count() >= kMaxPorts)
+    return make_error("port {}: there are {} ports already, which is the most", spec.name,
+                      kMaxPorts);
+  const auto clash = [&](const PortSpec& other) -> Expected<void> {
+    if (other.name == spec.name) return make_error("port {}: the name is taken", spec.name);
+    if (other.port_no == spec.port_no)
+      return make_error("port {}: number {} is port {} already", spec.name, spec.port_no,
+                        other.name);
+    if (device_name(other.device) == device_name(spec.device))
+      return make_error("port {}: device {} is port {} already", spec.name,
+                        device_name(spec.device), other.name);
+    return {};
+  };
+  for (const PortSpec& other : earlier)
+    if (auto ok = clash(other); !ok) return ok;
+  for (const auto& port : ports_)
+    if (auto ok = clash(port->spec()); !ok) return ok;
+  return {};
+}
+
+Expected<void> PortSet::make_data_pool(const std::vector<std::unique_ptr<EthdevPort>>& ports) {
+  std::uint32_t n = config_.extra_mbufs;
+  std::uint32_t room = std::max(config_.mbuf_bytes, kMinRoomBytes);
+  for (const auto& port : ports) {
+    const auto counts = port->queues(config_.n_slots);
+    if (!counts) return tl::make_unexpected(counts.error());
+    n += port->mbufs_wanted(*counts);
+    room = std::max(room, (port->mbuf_bytes_wanted() + 63u) & ~63u);
+  }
+  const std::uint32_t n_workers = config_.n_slots - 1;
+  n += (std::max(n_workers, kWorkersInExtra) - kWorkersInExtra) * config_.ring_mbufs_per_worker;
+  // A cache holds up to 1.5 times its size, and none of it is of use to another lcore.
+  n += config_.n_slots * kCacheMbufs * 3 / 2;
+  const int socket = ports.empty() ? SOCKET_ID_ANY : ports.front()->socket_id();
+  auto pool =
+      make_pool(data_pool_.get() == nullptr ? "data" : "later", n, kCacheMbufs, room, socket);
+  if (!pool) return tl::make_unexpected(pool.error());
+  if (data_pool_.get() == nullptr) {
+    data_pool_ = std::move(*pool);
+  } else {
+    later_pools_.push_back(std::move(*pool));
+  }
+  return {};
+}
+
+Expected<rte_mempool*> PortSet::pool_for(const EthdevPort& port) {
+  const auto counts = port.queues(config_.n_slots);
+  if (!counts) return tl::make_unexpected(counts.error());
+  const std::uint32_t want = port.mbufs_wanted(*counts);
+  const auto fits = [&](rte_mempool* pool) {
+    return pool != nullptr && rte_mempool_avail_count(pool) >= want + config_.extra_mbufs &&
+           rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM >=
+               static_cast<int>(port.mbuf_bytes_wanted());
+  };
+  if (fits(data_pool_.get())) return data_pool_.get();
+  for (const MempoolPtr& pool : later_pools_)
+    if (fits(pool.get())) return pool.get();
+  return nullptr;
+}
+
+// Attached, configured, started; on whichever thread.
+Expected<std::unique_ptr<EthdevPort>> PortSet::prepare(const PortSpec& spec) {
+  auto port = EthdevPort::attach(spec);
+  if (!port) return port;
+  auto pool = pool_for(**port);
+  if (!pool) return tl::make_unexpected(pool.error());
+  if (*pool == nullptr) {
+    std::vector<std::unique_ptr<EthdevPort>> one;
+    one.push_back(std::move(*port));
+    if (auto made = make_data_pool(one); !made) return tl::make_unexpected(made.error());
+    port = std::move(one.front());
+    pool = later_pools_.empty() ? data_pool_.get() : later_pools_.back().get();
+  }
+  if (auto ok = (*port)->configure(config_.n_slots, *pool); !ok)
+    return tl::make_unexpected(ok.error());
+  if (auto ok = (*port)->start(); !ok) return tl::make_unexpected(ok.error());
+  return port;
+}
+
+Expected<void> PortSet::open(const std::vector<PortSpec>& specs) {
+  std::vector<std::unique_ptr<EthdevPort>> opened;
+  std::vector<PortSpec> accepted;
+  std::string errors;
+  const auto note = [&errors](const Expected<void>& result) {
+    if (result) return true;
+    if (!errors.empty()) errors += '\n';
+    errors += result.error().message;
+    return false;
+  };
+  for (const PortSpec& spec : specs) {
+    if (!note(check_spec(spec, accepted))) continue;
+    accepted.push_back(spec);
+    auto port = EthdevPort::attach(spec);
+    if (!port) {
+      note(tl::make_unexpected(port.error()));
+    } else if (auto counts = (*port)->queues(config_.n_slots); !counts) {
+      note(tl::make_unexpected(counts.error()));
+    } else {
+      opened.push_back(std::move(*port));
+    }
+  }
+  if (errors.empty() && ports_.empty()) {
+    std::uint32_t in_tx_rings = 0;
+    for (const auto& port : opened) in_tx_rings += port->tx_descriptors();
+    note(make_control_pool(config_.control_mbufs + in_tx_rings));
+  }
+  // The pool is sized for all of them, so nothing is configured while one is missing.
+  if (errors.empty() && data_pool_.get() == nullptr) note(make_data_pool(opened));
+  if (errors.empty()) {
+    for (const auto& port : opened)
+      if (note(port->configure(config_.n_slots, data_pool_.get()))) note(port->start());
+  }
+  if (!errors.empty()) return tl::make_unexpected(Error{errors});
+  insert(std::move(opened));
+  return {};
+}
+
+Expected<void> PortSet::add(const PortSpec& spec) {
+  if (auto ok = check_spec(spec, {}); !ok) return ok;
+  auto port = prepare(spec);
+  if (!port) return tl::make_unexpected(port.error());
+  std::vector<std::unique_ptr<EthdevPort>> one;
+  one.push_back(std::move(*port));
+  insert(std::move(one));
+  return {};
+}
+
+Expected<void> PortSet::remove(flow::PortNo port_no) {
+  std::shared_ptr<EthdevPort> port = take_out(port_no);
+  if (!port) return make_error("there is no port {}", port_no);
+  retire_([port] { port->close(); });
+  return {};
+}
+
+void PortSet::request_add(const PortSpec& spec, Done done) {
+  if (auto ok = check_spec(spec, {}); !ok) {
+    done(std::move(ok));
+    return;
+  }
+  using Prepared = Expected<std::shared_ptr<EthdevPort>>;
+  thread_->post(
+      [this, spec]() -> Prepared {
+        auto port = prepare(spec);
+        if (!port) return tl::make_unexpected(port.error());
+        return std::shared_ptr<EthdevPort>(std::move(*port));
+      },
+      [this, done = std::move(done)](Prepared prepared) {
+        if (!prepared) {
+          done(tl::make_unexpected(prepared.error()));
+          return;
+        }
+        // Two requests for the same name or number may both have been on their way.
+        Expected<void> ok = check_spec((*prepared)->spec(), {});
+        if (ok) {
+          insert({std::move(*prepared)});
+        } else {
+          thread_->post([port = std::move(*prepared)] { return port->close(), 0; }, [](int) {});
+        }
+        done(std::move(ok));
+      });
+}
+
+void PortSet::request_remove(flow::PortNo port_no, Done done) {
+  std::shared_ptr<EthdevPort> port = take_out(port_no);
+  if (!port) {
+    done(make_error("there is no port {}", port_no));
+    return;
+  }
+  retire_([port, thread = thread_, done = std::move(done)] {
+    thread->post([port] { return port->close(), 0; }, [done](int) { done({}); });
+  });
+}
+
+// A view that is to be changed and published.
+std::unique_ptr<PortView> PortSet::copy_view() const { return std::make_unique<PortView>(*view()); }
+
+void PortSet::publish(std::unique_ptr<PortView> next) {
+  ++next->generation;
+  const PortView* old = view_.exchange(next.release(), std::memory_order_acq_rel);
+  retire_([old] { delete old; });
+}
+
+void PortSet::insert(std::vector<std::unique_ptr<EthdevPort>> ports) {
+  std::vector<std::shared_ptr<EthdevPort>> shared;
+  for (auto& port : ports) shared.emplace_back(std::move(port));
+  insert(std::move(shared));
+}
+
+void PortSet::insert(std::vector<std::shared_ptr<EthdevPort>> ports) {
+  auto next = copy_view();
+  for (auto& port : ports) {
+    const PortStatus& status = port->status();
+    port->index = claim_index(*next, *leaving_, status.port_no);
+    PortEntry& entry = next->entries[port->index];
+    entry.ethdev_id = port->ethdev_id();
+    entry.link_up = status.link_up;
+    entry.usable = true;
+    entry.n_rxq = status.n_rxq;
+    entry.n_txq = status.n_txq;
+    entry.max_frame_bytes = status.mtu + kFrameOverheadBytes;
+    entry.tx = choose_tx_paths(status.n_txq, config_.n_slots);
+    assign_rx_queues(*port);
+    ports_.push_back(std::move(port));
+  }
+  deal_rx_queues(*next);
+  publish(std::move(next));
+}
+
+std::shared_ptr<EthdevPort> PortSet::take_out(flow::PortNo port_no) {
+  const auto it = std::find_if(ports_.begin(), ports_.end(),
+                               [port_no](const auto& p) { return p->status().port_no == port_no; });
+  if (it == ports_.end()) return nullptr;
+  std::shared_ptr<EthdevPort> port = std::move(*it);
+  ports_.erase(it);
+  auto next = copy_view();
+  next->entries[port->index] = PortEntry{};
+  next->index_of[port_no] = kNoIndex;
+  deal_rx_queues(*next);
+  leaving_->set(port->index);
+  publish(std::move(next));
+  retire_([leaving = leaving_, index = port->index] { leaving->reset(index); });
+  return port;
+}
+
+// Of the RX queues of a new port: each to the worker that has fewest.
+void PortSet::assign_rx_queues(EthdevPort& port) const {
+  if (config_.n_slots < 2) return;
+  std::vector<std::uint32_t> load(config_.n_slots);
+  for (const auto& other : ports_)
+    for (const sync::SlotId slot : other->rx_slot) ++load[slot];
+  port.rx_slot.clear();
+  for (std::uint16_t q = 0; q < port.status().n_rxq; ++q) {
+    const auto least = std::min_element(load.begin() + 1, load.end());
+    ++*least;
+    port.rx_slot.push_back(static_cast<sync::SlotId>(least - load.begin()));
+  }
+}
+
+void PortSet::deal_rx_queues(PortView& view) const {
+  for (auto& queues : view.rx) queues.clear();
+  for (const auto& port : ports_) {
+    for (std::size_t q = 0; q < port->rx_slot.size(); ++q)
+      view.rx[port->rx_slot[q]].push_back(
+          {port->ethdev_id(), static_cast<std::uint16_t>(q), port->status().port_no, port->index});
+  }
+}
+
+void PortSet::set_local(MacAddress mac, std::uint32_t mtu, bool link_up) {
+  const bool known = local_.has_value();
+  if (!known) {
+    local_.emplace();
+    local_->port_no = flow::kPortLocal;
+    local_->name = "LOCAL";
+    local_->driver = "tap";
+  } else if (local_->mac == mac && local_->mtu == mtu && local_->link_up == link_up) {
+    return;
+  }
+  local_->mac = mac;
+  local_->mtu = mtu;
+  local_->link_up = link_up;
+  auto next = copy_view();
+  PortEntry& entry = next->entries[known ? next->index_of[flow::kPortLocal]
+                                         : claim_index(*next, *leaving_, flow::kPortLocal)];
+  entry.link_up = link_up;
+  entry.max_frame_bytes = mtu + kFrameOverheadBytes;
+  publish(std::move(next));
+}
+
+Expected<void> PortSet::set_flags(flow::PortNo port_no, std::uint32_t flags, std::uint32_t mask) {
+  const PortEntry* now = view()->find(port_no);
+  if (now == nullptr) return make_error("there is no port {}", port_no);
+  const std::uint32_t value = (now->flags & ~mask) | (flags & mask);
+  if (value == now->flags) return {};
+  if (EthdevPort* port = find(port_no)) {
+    port->status().flags = value;
+  } else {
+    local_->flags = value;
+  }
+  auto next = copy_view();
+  next->entries[next->index_of[port_no]].flags = value;
+  publish(std::move(next));
+  return {};
+}
+
+std::vector<flow::PortNo> PortSet::refresh_links() {
+  std::vector<LinkReading> readings;
+  for (const auto& port : ports_) readings.emplace_back(port, port->read_link());
+  return apply_links(readings);
+}
+
+void PortSet::request_link_refresh(std::function<void(std::vector<flow::PortNo>)> done) {
+  thread_->post(
+      [ports = ports_] {
+        std::vector<LinkReading> readings;
+        for (const auto& port : ports) readings.emplace_back(port, port->read_link());
+        return readings;
+      },
+      [this, done = std::move(done)](const std::vector<LinkReading>& readings) {
+        done(apply_links(readings));
+      });
+}
+
+std::vector<flow::PortNo> PortSet::apply_links(const std::vector<LinkReading>& readings) {
+  std::vector<flow::PortNo> changed;
+  auto next = copy_view();
+  for (const auto& [port, link] : readings) {
+    // It may have been removed since it was asked.
+    if (std::find(ports_.begin(), ports_.end(), port) == ports_.end()) continue;
+    PortStatus& status = port->status();
+    status.speed_mbps = link.speed_mbps;
+    if (status.link_up == link.up) continue;
+    status.link_up = link.up;
+    next->entries[port->index].link_up = link.up;
+    changed.push_back(status.port_no);
+  }
+  if (!changed.empty()) publish(std::move(next));
+  return changed;
+}
+
+EthdevPort* PortSet::find(flow::PortNo port_no) const {
+  for (const auto& port : ports_)
+    if (port->status().port_no == port_no) return port.get();
+  return nullptr;
+}
+
+std::vector<PortStatus> PortSet::status() const {
+  std::vector<PortStatus> out;
+  for (const auto& port : ports_) out.push_back(port->status());
+  if (local_) out.push_back(*local_);
+  std::sort(out.begin(), out.end(),
+            [](const auto& a, const auto& b) { return a.port_no < b.port_no; });
+  return out;
+}
+
+std::optional<PortStatus> PortSet::status(flow::PortNo port_no) const {
+  if (port_no == flow::kPortLocal) return local_;
+  const EthdevPort* port = find(port_no);
+  return port == nullptr ? std::nullopt : std::optional(port->status());
+}
+
+Expected<PortStats> PortSet::stats(flow::PortNo port_no) const {
+  const EthdevPort* port = find(port_no);
+  if (port == nullptr) return make_error("there is no port {}", port_no);
+  return port->stats();
+}
+
+Expected<std::vector<std::pair<std::string, std::uint64_t>>> PortSet::extended_stats(
+    flow::PortNo port_no) const {
+  const EthdevPort* port = find(port_no);
+  if (port == nullptr) return make_error("there is no port {}", port_no);
+  return port->extended_stats();
+}
+
+std::optional<std::uint32_t> PortSet::smallest_mtu() const {
+  std::optional<std::uint32_t> smallest;
+  for (const auto& port : ports_) {
+    const std::uint32_t mtu = port->status().mtu;
+    if (mtu != 0 && (!smallest || mtu < *smallest)) smallest = mtu;
+  }
+  return smallest;
+}
+
+}  // namespace lifeline::port

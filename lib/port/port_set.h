@@ -1,0 +1,197 @@
+// The ethdev ports of a switch: opened from specifications, their queues given to slots, published
+// to workers as PortView.
+//
+// Queues. Every slot (0 = control lcore, 1.. = workers) gets a TX queue of its own where the device
+// has enough. Where it has not, the queues go to workers (they poll; the control lcore sleeps), and
+// the other slots hand their frames to an owner by ring, never by lock. Each RX queue goes
+// to the worker that polls fewest and stays there.
+//
+// What devices do that the rest must know:
+// - net_af_packet: the kernel spreads frames over *all* qpairs (hash, and rollover when one is
+//   full), so all are polled. It says nothing of partial checksums: a veth peer whose TX checksum
+//   offload is on sends frames whose TCP and UDP checksums are not filled in, and GSO frames longer
+//   than the ring's slot, which it cuts. Peers need `ethtool -K … tx off tso off gso off gro off`.
+//   VLAN tags, which the kernel keeps beside the frame, are put back into it by the PMD.
+// - net_af_packet when its interface goes down or is deleted (a veth peer is deleted): receives
+//   nothing; a transmit call takes the frames, which the kernel drops. Nothing crashes; link goes
+//   down at the next refresh_links(). When the interface comes up again its socket still holds
+//   ENETDOWN for one send: the first burst stays in the ring until the next one. An interface
+//   created again under the same name is another one: remove() and add() the port to use it.
+// - net_af_packet's interface is brought up if it is down, as Open vSwitch does.
+// - net_tap wants as many RX as TX queues and the kernel hashes over all of them: all are polled.
+// - net_pcap and net_ring have the queues that their arguments name: all are polled.
+// - Others with RSS: as many RX queues as there are workers; without: one.
+//
+// Thread-safety: all methods on the control lcore only, but view(), which any thread may call.
+// Opening, starting and closing take milliseconds: open() and add() are for the start, before the
+// workers run; afterwards request_*() leave that to the device thread and answer by message.
+#pragma once
+
+#include <atomic>
+#include <bitset>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/expected.h"
+#include "base/mac_address.h"
+#include "flow/port_no.h"
+#include "port/mempools.h"
+#include "port/port_view.h"
+
+namespace lifeline::port {
+
+class EthdevPort;
+class DeviceThread;
+
+struct PortSpec {
+  std::string name;
+  // Existing ethdev's name, PCI address, or the arguments of a virtual device to create.
+  std::string device;
+  flow::PortNo port_no = flow::kPortZero;
+  std::optional<std::uint16_t> rx_queues;
+  std::optional<std::uint16_t> descriptors;
+  std::optional<std::uint32_t> mtu;
+};
+
+struct PortSetConfig {
+  std::uint32_t n_slots = 2;  // control lcore + workers, 1..kMaxSlots
+  // Mbufs that rings between lcores, TX buffers and the like may hold beyond what devices hold.
+  // Those of two workers; each further one adds ring_mbufs_per_worker (its three rings to the
+  // control lcore, full).
+  std::uint32_t extra_mbufs = 8192;
+  std::uint32_t ring_mbufs_per_worker = 3 * 1024;
+  // Of the control pool, beyond what slot 0's TX queues may hold of the ports that open() opens.
+  std::uint32_t control_mbufs = 4096;
+  // Room of a data mbuf; 0: 2048 bytes or what the largest configured MTU needs.
+  std::uint32_t mbuf_bytes = 0;
+};
+
+// What the operator and OpenFlow are shown.
+struct PortStatus {
+  flow::PortNo port_no = flow::kPortZero;
+  std::string name;
+  std::string device;
+  std::string driver;  // "net_af_packet"
+  MacAddress mac;
+  std::uint32_t mtu = 0;
+  std::uint32_t flags = 0;
+  bool link_up = false;
+  std::uint32_t speed_mbps = 0;  // 0: unknown
+  std::uint16_t n_rxq = 0;
+  std::uint16_t n_txq = 0;
+  std::uint32_t if_index = 0;  // of the kernel's interface behind the device; 0: none
+};
+
+struct PortStats {
+  std::uint64_t rx_packets = 0, rx_bytes = 0, rx_missed = 0, rx_errors = 0, rx_no_mbuf = 0;
+  std::uint64_t tx_packets = 0, tx_bytes = 0, tx_errors = 0;
+};
+
+struct LinkState {
+  bool up = false;
+  std::uint32_t speed_mbps = 0;  // 0: unknown
+};
+
+class PortSet {
+ public:
+  // Runs the argument once no reader can hold what was published before (RetireList::retire_call).
+  using Retire = std::function<void(std::function<void()>)>;
+
+  // Makes the control pool, which open() makes larger. The data pool is made by the first add() or
+  // open().
+  static Expected<std::unique_ptr<PortSet>> create(const PortSetConfig& config, Retire retire);
+  ~PortSet();  // stops and closes all devices, workers must have stopped
+
+  // Opens and starts all, sizing the data pool for them. On error nothing stays open, and the
+  // message holds one line per port that failed.
+  Expected<void> open(const std::vector<PortSpec>& specs);
+  // One more port, later. Errors name the device and what to do.
+  Expected<void> add(const PortSpec& spec);
+  // Out of the view at once, closed when no worker can use it any more.
+  Expected<void> remove(flow::PortNo port_no);
+
+  // The same as add(), remove() and refresh_links() without blocking: the device thread does what
+  // takes time, and DeviceThread::poll() publishes and calls `done` (at once, where the request is
+  // seen to be wrong). They need open() and use(), after which add() and remove() are no longer for
+  // the caller. The last answers must be polled, or the thread ended, before the PortSet goes.
+  using Done = std::function<void(Expected<void>)>;
+  void request_add(const PortSpec& spec, Done done);
+  void request_remove(flow::PortNo port_no, Done done);
+  void request_link_refresh(std::function<void(std::vector<flow::PortNo>)> done);
+  // The thread that request_*() use. It must outlive the last retired port; nullptr: none.
+  void use(DeviceThread* thread) { thread_ = thread; }
+
+  // LOCAL's entry in the view: flags as for a port, no ethdev.
+  void set_local(MacAddress mac, std::uint32_t mtu, bool link_up);
+
+  // Sets the flags in `mask` to their values in `flags` (port_flag::*). Error: no such port.
+  Expected<void> set_flags(flow::PortNo port_no, std::uint32_t flags, std::uint32_t mask);
+
+  // Any thread. Never nullptr. Valid until the reader's next quiescent state.
+  const PortView* view() const { return view_.load(std::memory_order_acquire); }
+
+  // Reads every link without waiting (a system call or a register read per port) and publishes what
+  // changed. Returns the ports whose link changed. Where a kernel interface is behind the device
+  // its state counts, as af_packet and pcap themselves always say up.
+  std::vector<flow::PortNo> refresh_links();
+
+  std::vector<PortStatus> status() const;  // by port number; LOCAL included after set_local()
+  std::optional<PortStatus> status(flow::PortNo port_no) const;
+  Expected<PortStats> stats(flow::PortNo port_no) const;  // not LOCAL
+  // Every counter the driver has, with its name.
+  Expected<std::vector<std::pair<std::string, std::uint64_t>>> extended_stats(
+      flow::PortNo port_no) const;
+  // Smallest MTU of all ports; nullopt without ports.
+  std::optional<std::uint32_t> smallest_mtu() const;
+
+  // Mbufs that slot 0's TX queues may hold, over all ports: drivers keep what was sent until the
+  // descriptor is used again, so a pool that slot 0 sends from needs as many more.
+  std::uint32_t tx_descriptors_total() const;
+  // Makes drivers give back what slot 0's own TX queues have sent. Slot 0's thread only; costs a
+  // driver call per port: for when a pool is empty.
+  void reclaim_sent() const;
+
+  std::uint32_t n_slots() const { return config_.n_slots; }
+  rte_mempool* control_pool() const { return control_pool_.get(); }
+  // The pool that workers take mbufs from (copies for flooding); nullptr before open().
+  rte_mempool* data_pool() const { return data_pool_.get(); }
+
+ private:
+  PortSet(const PortSetConfig& config, Retire retire);
+  std::unique_ptr<PortView> copy_view() const;
+  void publish(std::unique_ptr<PortView> next);
+  Expected<void> make_control_pool(std::uint32_t n_mbufs);
+  Expected<void> make_data_pool(const std::vector<std::unique_ptr<EthdevPort>>& ports);
+  Expected<rte_mempool*> pool_for(const EthdevPort& port);
+  Expected<void> check_spec(const PortSpec& spec, const std::vector<PortSpec>& earlier) const;
+  Expected<std::unique_ptr<EthdevPort>> prepare(const PortSpec& spec);
+  void insert(std::vector<std::unique_ptr<EthdevPort>> ports);
+  void insert(std::vector<std::shared_ptr<EthdevPort>> ports);
+  std::shared_ptr<EthdevPort> take_out(flow::PortNo port_no);
+  using LinkReading = std::pair<std::shared_ptr<EthdevPort>, LinkState>;
+  std::vector<flow::PortNo> apply_links(const std::vector<LinkReading>& readings);
+  void assign_rx_queues(EthdevPort& port) const;
+  void deal_rx_queues(PortView& view) const;
+  EthdevPort* find(flow::PortNo port_no) const;
+
+  PortSetConfig config_;
+  Retire retire_;
+  MempoolPtr control_pool_;
+  MempoolPtr data_pool_;
+  std::vector<MempoolPtr> later_pools_;  // for ports added when the data pool had no room
+  std::vector<std::shared_ptr<EthdevPort>> ports_;
+  // Indexes of removed ports that readers may still hold. Shared: it may outlive the set in
+  // what waits for its grace period.
+  std::shared_ptr<std::bitset<kMaxPorts + 1>> leaving_ =
+      std::make_shared<std::bitset<kMaxPorts + 1>>();
+  std::optional<PortStatus> local_;
+  DeviceThread* thread_ = nullptr;
+  std::atomic<const PortView*> view_{nullptr};
+};
+
+}  // namespace lifeline::port

@@ -1,0 +1,239 @@
+#include "table/tables.h"
+
+#include <algorithm>
+
+#include "table/writer.h"
+
+namespace lifeline::table {
+
+namespace {
+
+TablesConfig in_range(TablesConfig c) {
+  c.n_tables = std::clamp<std::uint16_t>(c.n_tables, 1, 255);
+  c.n_slots = std::clamp<sync::SlotId>(c.n_slots, 1, sync::kMaxSlots);
+  return c;
+}
+
+bool key_within_mask(const flow::Match& match) {
+  std::uint64_t outside = 0;
+  for (std::size_t i = 0; i < flow::FlowKey::kWords; ++i)
+    outside |= match.key.words()[i] & ~match.mask.words()[i];
+  return outside == 0;
+}
+
+}  // namespace
+
+Tables::Tables(sync::Qsbr& qsbr, sync::RetireList& retired, const TablesConfig& config)
+    : qsbr_(qsbr),
+      retired_(retired),
+      config_(in_range(config)),
+      hidden_classifier_(std::make_unique<Classifier>(retired)),
+      counters_(retired, config_.n_slots),
+      lookups_(std::make_unique<LookupCell[]>(config_.n_slots * std::size_t{256})),
+      hidden_(std::make_unique<Writer>(*this, true)),
+      pipeline_(std::make_unique<Writer>(*this, false)) {
+  classifiers_.reserve(config_.n_tables);
+  for (int i = 0; i < config_.n_tables; ++i)
+    classifiers_.push_back(std::make_unique<Classifier>(retired));
+}
+
+Tables::~Tables() {
+  retired_.drain();  // what waits there refers to the writers
+}
+
+flow::RuleWriter& Tables::pipeline() { return *pipeline_; }
+flow::RuleWriter& Tables::hidden() { return *hidden_; }
+std::uint32_t Tables::rule_count() const { return pipeline_->rule_count(); }
+std::uint32_t Tables::hidden_rule_count() const { return hidden_->rule_count(); }
+std::uint32_t Tables::rule_count(std::uint8_t table_id) const {
+  return pipeline_->rule_count(table_id);
+}
+
+void Tables::touch() {
+  const std::uint64_t next = version_.load(std::memory_order_relaxed) + 1;
+  touched_.store(next, std::memory_order_relaxed);
+  move_version(next);
+}
+
+bool Tables::unchanged(std::uint64_t since, std::uint64_t now, const flow::FlowKey& key,
+                       const VisitedTables& visited) const {
+  if (since >= now) return true;
+  if (touched_.load(std::memory_order_relaxed) > since) return false;
+  if (!hidden_classifier_->unchanged(since, key)) return false;
+  if (last_pipeline_change_.load(std::memory_order_relaxed) <= since) return true;
+  if (visited.more_than_listed()) return false;
+  for (std::uint8_t i = 0; i < visited.count(); ++i) {
+    if (visited.table_id(i) >= classifiers_.size()) continue;
+    const Classifier& c = *classifiers_[visited.table_id(i)];
+    // The key of a later lookup, rewritten, is not known here: any change in that table counts.
+    if (!(visited.original_key(i) ? c.unchanged(since, key) : c.untouched(since))) return false;
+  }
+  return true;
+}
+
+TableStats Tables::table_stats(std::uint8_t table_id) const {
+  TableStats stats;
+  for (std::size_t slot = 0; slot < config_.n_slots; ++slot) {
+    const LookupCell& c = lookups_[slot * 256 + table_id];
+    stats.lookups += c.lookups.load(std::memory_order_relaxed);
+    stats.matched += c.matched.load(std::memory_order_relaxed);
+  }
+  stats.active_rules = pipeline_->rule_count(table_id);
+  return stats;
+}
+
+Tables::Writer::~Writer() {
+  // Replaced rules, staged, are in no other place.
+  for (PublishedRule* rule : removed_)
+    if (rules_.at(rule->id) != rule) delete rule;
+  for (auto& [id, rule] : rules_) delete rule;
+}
+
+Expected<void> Tables::Writer::check(const flow::Rule& rule) const {
+  if (!key_within_mask(rule.match))
+    return make_error("the match has values in bits that its mask does not cover: clear them");
+  if (hidden_) {
+    if (total_ >= t_.config_.max_hidden_rules)
+      return make_error("no room: all {} hidden rules are in use", t_.config_.max_hidden_rules);
+    return {};
+  }
+  if (rule.table_id >= t_.config_.n_tables)
+    return make_error("there is no table {}: tables are 0 to {}", rule.table_id,
+                      t_.config_.n_tables - 1);
+  if (rule.priority > flow::kPriorityStandalone)
+    return make_error("priority {} is above {}", rule.priority, flow::kPriorityStandalone);
+  if (total_ >= t_.config_.max_rules)
+    return make_error("no room: all {} rules are in use", t_.config_.max_rules);
+  if (counts_[rule.table_id] >= t_.config_.max_rules_per_table)
+    return make_error("no room: all {} rules of table {} are in use",
+                      t_.config_.max_rules_per_table, rule.table_id);
+  return {};
+}
+
+Expected<flow::RuleId> Tables::Writer::add(const flow::Rule& rule) {
+  if (auto ok = check(rule); !ok) return tl::make_unexpected(ok.error());
+  auto published = std::make_unique<PublishedRule>();
+  published->rule = rule;
+  if (hidden_) published->rule.table_id = 0;
+  if (!classifier_of(*published).insert(published.get()))
+    return make_error("a rule of equal match and priority {} stands in table {}: replace it",
+                      rule.priority, rule.table_id);
+  const auto counter = t_.counters_.allocate();
+  if (!counter) {
+    classifier_of(*published).unlink(published.get());
+    published->leaving = true;
+    t_.retired_.retire(std::move(published));  // readers may stand on it
+    return make_error("no room: all counters are in use");
+  }
+  published->counter = *counter;
+  published->id = t_.next_rule_id_++;
+  PublishedRule* p = published.release();
+  rules_.emplace(p->id, p);
+  added_.push_back(p);
+  ++total_;
+  ++counts_[p->rule.table_id];
+  return p->id;
+}
+
+void Tables::Writer::stage_removal(PublishedRule* rule) {
+  rule->leaving = true;
+  removed_.push_back(rule);
+}
+
+Expected<void> Tables::Writer::replace(flow::RuleId id, const flow::Instructions& instructions,
+                                       std::uint64_t cookie) {
+  const auto it = rules_.find(id);
+  if (it == rules_.end() || it->second->leaving) return make_error("there is no rule {}", id);
+  PublishedRule* old = it->second;
+  stage_removal(old);
+  auto next = std::make_unique<PublishedRule>();
+  next->rule = old->rule;
+  next->rule.instructions = instructions;
+  next->rule.cookie = cookie;
+  next->id = id;
+  next->counter = old->counter;
+  classifier_of(*next).insert(next.get());  // cannot be refused: its only equal is leaving
+  it->second = next.get();
+  added_.push_back(next.release());
+  return {};
+}
+
+void Tables::Writer::remove(flow::RuleId id) {
+  const auto it = rules_.find(id);
+  if (it == rules_.end() || it->second->leaving) return;
+  stage_removal(it->second);
+  --total_;
+  --counts_[it->second->rule.table_id];
+}
+
+void Tables::Writer::publish() {
+  if (added_.empty() && removed_.empty()) return;
+  const std::uint64_t next = t_.version_.load(std::memory_order_relaxed) + 1;
+  std::bitset<256> tables;
+  for (PublishedRule* rule : added_) {
+    rule->add_version.store(next, std::memory_order_relaxed);
+    classifier_of(*rule).mark_changed(*rule, next);
+    tables.set(rule->rule.table_id);
+  }
+  for (PublishedRule* rule : removed_) {
+    rule->remove_version.store(next, std::memory_order_relaxed);
+    classifier_of(*rule).mark_changed(*rule, next);
+  }
+  if (hidden_) {
+    t_.hidden_classifier_->flush();
+  } else {
+    for (std::size_t i = 0; i < t_.classifiers_.size(); ++i)
+      if (tables.test(i)) t_.classifiers_[i]->flush();
+    t_.last_pipeline_change_.store(next, std::memory_order_relaxed);
+  }
+  t_.move_version(next);
+  added_.clear();
+  settle_removals();
+}
+
+// Readers may still use the version before: the removed rules stay linked for a grace period, and
+// in memory for another one.
+void Tables::Writer::settle_removals() {
+  if (removed_.empty()) return;
+  for (PublishedRule* rule : removed_) {
+    t_.retired_.retire(&Writer::unlink_one, this, rule);
+    const auto it = rules_.find(rule->id);
+    if (it == rules_.end() || it->second != rule) continue;  // replaced: id and counter live on
+    t_.counters_.release(rule->counter);
+    rules_.erase(it);
+  }
+  removed_.clear();
+  t_.retired_.retire(&Writer::flush_unlinked, this, nullptr);
+}
+
+void Tables::Writer::unlink_one(void* self, void* p) {
+  auto& w = *static_cast<Writer*>(self);
+  auto* rule = static_cast<PublishedRule*>(p);
+  w.classifier_of(*rule).unlink(rule);
+  w.unlinked_.set(rule->rule.table_id);
+  w.t_.retired_.retire(std::unique_ptr<PublishedRule>{rule});
+}
+
+// After the last of a publish, so that a mass delete sorts the list of subtables once.
+void Tables::Writer::flush_unlinked(void* self, void*) {
+  auto& w = *static_cast<Writer*>(self);
+  if (w.hidden_) {
+    w.t_.hidden_classifier_->flush();
+  } else {
+    for (std::size_t i = 0; i < w.t_.classifiers_.size(); ++i)
+      if (w.unlinked_.test(i)) w.t_.classifiers_[i]->flush();
+  }
+  w.unlinked_.reset();
+}
+
+flow::RuleCounters Tables::Writer::counters(flow::RuleId id) const {
+  const auto it = rules_.find(id);
+  return it == rules_.end() ? flow::RuleCounters{} : t_.counters_.read(it->second->counter);
+}
+
+void Tables::Writer::reset_counters(flow::RuleId id) {
+  const auto it = rules_.find(id);
+  if (it != rules_.end()) t_.counters_.reset(it->second->counter);
+}
+
+}  // namespace lifeline::table

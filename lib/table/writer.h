@@ -1,0 +1,53 @@
+// The RuleWriter of one side of the tables: the hidden table or the pipeline. Internal to Tables.
+#pragma once
+
+#include <bitset>
+#include <unordered_map>
+#include <vector>
+
+#include "table/tables.h"
+
+namespace lifeline::table {
+
+class Tables::Writer final : public flow::RuleWriter {
+ public:
+  Writer(Tables& tables, bool hidden) : t_(tables), hidden_(hidden), counts_(256) {}
+  ~Writer() override;
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  Expected<flow::RuleId> add(const flow::Rule& rule) override;
+  Expected<void> replace(flow::RuleId id, const flow::Instructions& instructions,
+                         std::uint64_t cookie) override;
+  void remove(flow::RuleId id) override;
+  void publish() override;
+  flow::RuleCounters counters(flow::RuleId id) const override;
+  void reset_counters(flow::RuleId id) override;
+  Fence fence() override { return t_.qsbr_.start(); }
+  bool passed(Fence fence) override { return t_.qsbr_.passed(fence); }
+
+  std::uint32_t rule_count() const { return total_; }
+  std::uint32_t rule_count(std::uint8_t table_id) const { return counts_[table_id]; }
+
+ private:
+  Classifier& classifier_of(const PublishedRule& rule) const {
+    return hidden_ ? *t_.hidden_classifier_ : *t_.classifiers_[rule.rule.table_id];
+  }
+  Expected<void> check(const flow::Rule& rule) const;
+  void stage_removal(PublishedRule* rule);
+  void settle_removals();
+  static void unlink_one(void* self, void* rule);
+  static void flush_unlinked(void* self, void*);
+
+  Tables& t_;
+  const bool hidden_;
+  // Standing rules and those staged for removal; of a replaced rule only the new one.
+  std::unordered_map<flow::RuleId, PublishedRule*> rules_;
+  std::vector<PublishedRule*> added_;    // staged
+  std::vector<PublishedRule*> removed_;  // staged
+  std::vector<std::uint32_t> counts_;    // by table, without those staged for removal
+  std::uint32_t total_ = 0;
+  std::bitset<256> unlinked_;  // tables whose list of subtables may have become too long
+};
+
+}  // namespace lifeline::table

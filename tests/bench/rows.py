@@ -1,0 +1,82 @@
+"""The rows that scripts/bench can measure."""
+
+import os
+
+import pcap
+from lab import process
+
+
+class ForwardingRow:
+    group = "forwarding"
+    unit = "Mpps"
+    sides = ("testpmd", "openvswitch", "lifeline")
+
+    def __init__(self, name, text, flows, rules, goal):
+        self.name, self.text, self.flows, self.rules = name, text, flows, rules
+        self.goal = goal  # Lifeline's ratio to testpmd
+        self.pcap = None
+        self.lesson = None  # a pcap with one frame from the destination, for NORMAL
+        self._rules_file = None
+
+    def prepare(self, directory):
+        self.pcap = os.path.join(directory, f"{self.flows}.pcap")
+        if not os.path.exists(self.pcap):
+            pcap.write(self.pcap, self.flows)
+        if self.rules == "normal":
+            self.lesson = os.path.join(directory, "lesson.pcap")
+            pcap.write_frames(self.lesson, [self.LESSON])
+        if self.rules == "exact":
+            self._rules_file = os.path.join(directory, f"{self.flows}.rules")
+            if not os.path.exists(self._rules_file):
+                pcap.exact_rules(self._rules_file, self.flows)
+
+    def program(self, mgmt):
+        """Gives the rules to a switch by its OpenFlow management socket."""
+        if self.rules == "exact":
+            process.run(["ovs-ofctl", "-O", "OpenFlow13", "add-flows", mgmt, self._rules_file],
+                        timeout=300)
+        elif self.rules == "normal":
+            process.run(["ovs-ofctl", "-O", "OpenFlow13", "add-flow", mgmt, "actions=NORMAL"])
+        else:
+            process.run(["ovs-ofctl", "-O", "OpenFlow13", "add-flow", mgmt,
+                         "in_port=1,actions=output:2"])
+
+    # What the destination sends once, for NORMAL to learn where it is: an ARP request from the remote (10.99.0.1),
+    # which passes by a hidden rule, whatever the flows say at that moment.
+    LESSON = (b"\xff" * 6 + pcap.DESTINATION_MAC + bytes.fromhex("08060001080006040001")
+              + pcap.DESTINATION_MAC + bytes([10, 99, 0, 1]) + bytes(6) + bytes([10, 99, 0, 2])).ljust(60, b"\0")
+
+    def teach(self, mgmt):
+        """For NORMAL in Open vSwitch: the destination has been seen behind port 2. Lifeline does not learn from a
+        packet-out; there the frame comes from the wire (see `lesson`)."""
+        if self.rules != "normal":
+            return
+        process.run(["ovs-ofctl", "-O", "OpenFlow13", "packet-out", mgmt,
+                     f"in_port=2 packet={self.LESSON.hex()} actions=NORMAL"])
+
+
+class BringUpRow:
+    group = "bring-up"
+    unit = "ms"
+    sides = ("openvswitch", "lifeline")
+
+    def __init__(self, name, text, event):
+        self.name, self.text, self.event = name, text, event
+
+
+ROWS = [
+    ForwardingRow("1-flow", "1 flow, one in_port rule", 1, "in_port", 0.65),
+    ForwardingRow("1k-flows", "1 k flows, one in_port rule", 1000, "in_port", 0.60),
+    ForwardingRow("1k-flows-1k-rules", "1 k flows, 1 k exact 5-tuple rules", 1000, "exact", 0.60),
+    ForwardingRow("100k-flows", "100 k flows, one in_port rule", 100000, "in_port", 0.55),
+    ForwardingRow("100k-flows-100k-rules", "100 k flows, 100 k exact 5-tuple rules", 100000, "exact",
+                  0.50),
+    ForwardingRow("1k-flows-normal", "1 k flows, NORMAL, destination learned", 1000, "normal", 0.50),
+    BringUpRow("bring-up-listener", "static address, the controller's process starts -> handshake done",
+               "listener"),
+    BringUpRow("bring-up-link", "static address, the wire to the controller comes up -> handshake done",
+               "link"),
+    BringUpRow("bring-up-address", "the local port gets its static address -> handshake done",
+               "address"),
+]
+GROUPS = sorted({row.group for row in ROWS})

@@ -1,0 +1,142 @@
+"""scripts/bench: figures as ratios, taken in one run on this machine.
+
+    sudo scripts/bench --list
+    sudo scripts/bench ROW|GROUP... [--json FILE] [--rounds N] [--seconds N] [--sides A,B]
+
+Each round of a forwarding row runs testpmd (the limit: the same devices, no switching), Open vSwitch with DPDK
+and Lifeline, one after the other, the worker alone on CPU 1. Printed are median, minimum and maximum over the
+rounds, cycles per packet (TSC frequency over packets per second) and the ratio to testpmd. A round in which
+Lifeline dropped or shed a packet is void and repeated; a row with three void rounds has failed.
+"""
+
+import argparse
+import json
+import os
+import re
+import statistics
+import sys
+import time
+
+import bring_up
+import rows
+import sides
+from lab import net, sandbox, switch
+
+MAX_VOID = 3
+
+
+def tsc_hz():
+    """The TSC's frequency; in virtual machines the "cpu MHz" of Linux is it."""
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        return float(re.search(r"cpu MHz\s*:\s*([\d.]+)", file.read()).group(1)) * 1e6
+
+
+def summary(values):
+    return {"median": round(statistics.median(values), 3), "min": round(min(values), 3),
+            "max": round(max(values), 3)}
+
+
+def show(row, name, figures, base):
+    text = (f"    {name:12} median {figures['median']:9.2f} {row.unit}"
+            f"  min {figures['min']:9.2f}  max {figures['max']:9.2f}")
+    if row.unit == "Mpps":
+        text += f"  {tsc_hz() / (figures['median'] * 1e6):6.0f} cycles/packet"
+        if base and name != "testpmd":
+            text += f"  ratio to testpmd {figures['median'] / base:.2f}"
+    print(text, flush=True)
+
+
+def forwarding(row, wanted, args):
+    row.prepare(sandbox.WORK_DIR)
+    figures = {name: [] for name in wanted}
+    void = 0
+    number = 0
+    while number < args.rounds:
+        for name in wanted:
+            while len(figures[name]) <= number:
+                lab = net.Lab()
+                side = sides.SIDES[name](lab)
+                try:
+                    side.start(row)
+                    figures[name].append(side.measure(args.seconds) / 1e6)
+                    print(f"    round {number + 1} {name:12} {figures[name][-1]:8.2f} {row.unit}",
+                          flush=True)
+                except sides.Void as reason:
+                    void += 1
+                    print(f"    round {number + 1} {name:12} void: {reason}", flush=True)
+                    if void >= MAX_VOID:
+                        raise SystemExit(f"{row.name}: {void} void rounds") from None
+                except AssertionError:
+                    print(lab.logs(), flush=True)
+                    raise
+                finally:
+                    side.stop()
+                    lab.close()
+        number += 1
+    return {name: summary(values) for name, values in figures.items()}
+
+
+def bring_up_row(row, wanted, args):
+    figures = {name: [] for name in wanted}
+    count = {"lifeline": args.bring_ups, "openvswitch": min(5, args.bring_ups)}
+    for number in range(max(count[name] for name in wanted)):
+        for name in wanted:
+            if number < count[name]:
+                figures[name].append(bring_up.once(name, row.event, number))
+                print(f"    round {number + 1} {name:12} {figures[name][-1]:8.1f} ms", flush=True)
+    return {name: summary(values) for name, values in figures.items()}
+
+
+def choose(names):
+    chosen = []
+    for name in names:
+        found = [r for r in rows.ROWS if name in (r.name, r.group)]
+        if not found:
+            raise SystemExit(f"bench: no row or group '{name}'; scripts/bench --list shows them")
+        chosen += [r for r in found if r not in chosen]
+    return chosen
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="ROW|GROUP")
+    parser.add_argument("--list", action="store_true", help="the rows and groups")
+    parser.add_argument("--json", help="write the figures there")
+    parser.add_argument("--rounds", type=int, default=5, help="alternating rounds (forwarding)")
+    parser.add_argument("--seconds", type=int, default=3, help="measured time of each round")
+    parser.add_argument("--bring-ups", type=int, default=20, help="bring-ups of Lifeline")
+    parser.add_argument("--sides", help="only these, separated by commas")
+    args = parser.parse_args()
+    if args.list:
+        for row in rows.ROWS:
+            print(f"{row.group:11} {row.name:22} {row.unit:5} {row.text}")
+        return 0
+    if not args.names:
+        parser.error("name a row or a group; --list shows them")
+    chosen = choose(args.names)
+    if (os.cpu_count() or 1) < 2:
+        sys.exit("bench: needs two CPUs, one of them for the worker alone")
+    json_path = os.path.abspath(args.json) if args.json else None
+    sandbox.enter()
+    table = []
+    for row in chosen:
+        wanted = [s for s in row.sides if not args.sides or s in args.sides.split(",")]
+        if "lifeline" in wanted:
+            switch.binary("lifeline")
+        print(f"{row.name}: {row.text}", flush=True)
+        began = time.monotonic()
+        measure = forwarding if row.group == "forwarding" else bring_up_row
+        result = measure(row, wanted, args)
+        for name, figures in result.items():
+            show(row, name, figures, result.get("testpmd", {}).get("median"))
+        print(f"    {time.monotonic() - began:.0f} s", flush=True)
+        table.append({"row": row.name, "unit": row.unit, **result})
+        if json_path:
+            with open(json_path, "w", encoding="utf-8") as file:
+                json.dump({"rows": table}, file, indent=1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

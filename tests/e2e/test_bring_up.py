@@ -1,0 +1,102 @@
+"""The switch reaches its controller through its own ports: set-ups 1 and 2 (see lab/topology.py), the local
+address static or by DHCP through the switch, fail_mode secure and no flow in the table."""
+
+from lab import case, openflow, peers
+
+
+class BringUp(case.LabTest):
+    def bring_up(self, setup, how, version=openflow.V13):
+        network = self.network(setup)
+        controller = openflow.Controller(network.ctl, version=version).start()
+        if how != "static":
+            network.serve_dhcp()
+        lifeline = self.watch(network.make_switch()).start()
+        address = network.address_local(lifeline, how)
+        session = controller.session()
+        self.assertEqual(session.version, version)
+        self.assertTrue(session.peer.startswith(address + ":"), session.peer)
+        session.echo()
+        return network, lifeline, controller, session
+
+    def check_rules(self, network, lifeline):
+        """All nine kinds stand, and the next hop is the one the kernel knows."""
+        self.lab.until(lambda: lifeline.hidden_letters() == "abcdefghi", "rules (a) to (i) stand")
+        hop = lifeline.remote()["next_hop"]
+        self.assertEqual(hop["ip"], network.gateway or network.controller_ip)
+        self.assertEqual(hop["mac"], network.uplink.mac("eth0"))
+        self.assertEqual(hop["device"], "br0")
+
+    def test_static_address_controller_on_the_local_subnet(self):
+        network, lifeline, _, _ = self.bring_up(1, "static")
+        self.check_rules(network, lifeline)
+
+    def test_static_address_controller_behind_a_gateway(self):
+        network, lifeline, _, _ = self.bring_up(2, "static")
+        self.check_rules(network, lifeline)
+
+    def test_udhcpc_controller_on_the_local_subnet(self):
+        self.require("udhcpc", "dnsmasq")
+        network, lifeline, _, _ = self.bring_up(1, "udhcpc")
+        self.check_rules(network, lifeline)
+
+    def test_udhcpc_controller_behind_a_gateway(self):
+        self.require("udhcpc", "dnsmasq")
+        network, lifeline, _, _ = self.bring_up(2, "udhcpc", openflow.V10)
+        self.check_rules(network, lifeline)
+
+    def test_dhclient_controller_on_the_local_subnet(self):
+        self.require("dhclient", "dnsmasq")
+        self.bring_up(1, "dhclient", openflow.V10)
+
+    def test_dhclient_controller_behind_a_gateway(self):
+        self.require("dhclient", "dnsmasq")
+        self.bring_up(2, "dhclient")
+
+    def test_hosts_get_nothing_through_an_empty_table(self):
+        """The hidden rules are as narrow as the control connection: other traffic, DHCP and ARP of others
+        included, stays under the controller's policy."""
+        network, lifeline, _, session = self.bring_up(1, "static")
+        self.assertFalse(network.h1.ping("10.7.0.2"))
+        network.h1.ip("addr", "add", "10.0.0.50/24", "dev", "eth0")
+        self.assertFalse(network.h1.ping(network.controller_ip))
+        session.echo()
+
+    def test_hidden_rules_are_the_operators_to_see_and_nobody_elses(self):
+        _, lifeline, _, session = self.bring_up(1, "static")
+        session.echo()
+        for version in ("OpenFlow10", "OpenFlow13"):
+            dump = lifeline.ofctl("dump-flows", version=version).stdout
+            self.assertNotIn("priority", dump)
+            aggregate = lifeline.ofctl("dump-aggregate", version=version).stdout
+            self.assertIn("flow_count=0", aggregate)
+        self.assertNotIn("181818", lifeline.ctl("flows").stdout)
+        shown = lifeline.ctl("flows", "--hidden").stdout
+        for priority in range(18181801, 18181810):
+            self.assertIn(str(priority), shown)
+        rules = {rule["letter"]: rule for rule in lifeline.hidden_rules()}
+        for letter in "hi":
+            self.assertGreater(rules[letter]["packets"], 0, rules[letter])
+            self.assertGreater(rules[letter]["bytes"], rules[letter]["packets"] * 54 - 1)
+
+    def test_the_controller_may_come_up_long_after_the_switch(self):
+        network = self.network(1)
+        lifeline = self.watch(network.make_switch()).start()
+        network.address_local(lifeline, "static")
+        self.lab.until(lambda: "h" in lifeline.hidden_letters(), "rules of the remote stand")
+        controller = openflow.Controller(network.ctl).start()
+        session = controller.session()
+        self.assertLess(session.ready_at - controller.listening_at, 2.0)
+
+    def meet_ovs_testcontroller(self, version):
+        network = self.network(2)
+        peers.testcontroller(network.ctl, version)
+        lifeline = self.watch(network.make_switch()).start()
+        network.address_local(lifeline, "static")
+        self.lab.until(lifeline.connected, "the session comes up", 15)
+        self.assertEqual(len(network.ctl.established(6653)), 1)
+
+    def test_ovs_testcontroller_speaks_1_0(self):
+        self.meet_ovs_testcontroller("OpenFlow10")
+
+    def test_ovs_testcontroller_speaks_1_3(self):
+        self.meet_ovs_testcontroller("OpenFlow13")

@@ -1,0 +1,94 @@
+#include "config/address_text.h"
+
+#include <gtest/gtest.h>
+
+namespace lifeline::config {
+namespace {
+
+TEST(ControllerText, IsReadAndWrittenInOpenVSwitchsForm) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"tcp:10.0.0.1", "tcp:10.0.0.1:6653"},
+      {"tcp:10.0.0.1:6633", "tcp:10.0.0.1:6633"},
+      {"tcp:[2001:db8::1]", "tcp:[2001:db8::1]:6653"},
+      {"tcp:[2001:db8::1]:7", "tcp:[2001:db8::1]:7"},
+      {"tcp:127.0.0.1:65535", "tcp:127.0.0.1:65535"},
+  };
+  for (const auto& [text, again] : cases) {
+    const auto parsed = parse_controller(text);
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(parsed->to_string(), again);
+    EXPECT_EQ(parse_controller(again), *parsed);
+  }
+}
+
+TEST(ControllerText, ErrorsSayWhatWouldBeRight) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"ssl:10.0.0.1:6653",
+       "'ssl:10.0.0.1:6653': TLS is not supported yet; use tcp:10.0.0.1:6653 on a network that you "
+       "trust"},
+      {"10.0.0.1", "'10.0.0.1' has no protocol; did you mean 'tcp:10.0.0.1'?"},
+      {"fe80::1", "'fe80::1' has no protocol; did you mean 'tcp:[fe80::1]'?"},
+      {"", "'' is no controller; it is written tcp:IP or tcp:IP:port"},
+      {"tcp", "'tcp' is no controller; it is written tcp:IP or tcp:IP:port"},
+      {"udp:10.0.0.1", "'udp:10.0.0.1' is no controller; it is written tcp:IP or tcp:IP:port"},
+      {"tcp:",
+       "'tcp:': '' is no IP address; names are not resolved, as the way to the controller "
+       "must not depend on DNS"},
+      {"tcp:ctl.example:6653",
+       "'tcp:ctl.example:6653': 'ctl.example' is no IP address; names are not resolved, as the way "
+       "to the controller must not depend on DNS"},
+      {"tcp:010.0.0.1",
+       "'tcp:010.0.0.1': '010.0.0.1' is no IP address; names are not resolved, as the way to the "
+       "controller must not depend on DNS"},
+      {"tcp:fe80::1",
+       "'tcp:fe80::1': an IPv6 address is written in brackets: "
+       "tcp:[2001:db8::1]:6653"},
+      {"tcp:[fe80::1", "'tcp:[fe80::1': expected tcp:[IPv6] or tcp:[IPv6]:port"},
+      {"tcp:[fe80::1]x", "'tcp:[fe80::1]x': expected tcp:[IPv6] or tcp:[IPv6]:port"},
+      {"tcp:10.0.0.1:0", "'tcp:10.0.0.1:0': '0' is no TCP port, 1..65535"},
+      {"tcp:10.0.0.1:65536", "'tcp:10.0.0.1:65536': '65536' is no TCP port, 1..65535"},
+      {"tcp:10.0.0.1:+1", "'tcp:10.0.0.1:+1': '+1' is no TCP port, 1..65535"},
+      {"tcp:10.0.0.1:", "'tcp:10.0.0.1:': '' is no TCP port, 1..65535"},
+      {"tcp:0.0.0.0", "'tcp:0.0.0.0': 0.0.0.0 is not the address of a host"},
+      {"tcp:224.0.0.1", "'tcp:224.0.0.1': 224.0.0.1 is not the address of a host"},
+      {"tcp:[ff02::1]", "'tcp:[ff02::1]': ff02::1 is not the address of a host"},
+  };
+  for (const auto& [text, message] : cases) {
+    const auto parsed = parse_controller(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().message, message);
+  }
+}
+
+TEST(ListenerText, IsReadAndWritten) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"unix:/run/x.mgmt", "unix:/run/x.mgmt"},   {"ptcp:6654", "ptcp:6654:127.0.0.1"},
+      {"ptcp:6654:0.0.0.0", "ptcp:6654:0.0.0.0"}, {"ptcp:6654:[::1]", "ptcp:6654:[::1]"},
+      {"ptcp:6654:::1", "ptcp:6654:[::1]"},
+  };
+  for (const auto& [text, again] : cases) {
+    const auto parsed = parse_listener(text);
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(parsed->to_string(), again);
+    EXPECT_EQ(parse_listener(again), *parsed);
+  }
+}
+
+TEST(ListenerText, ErrorsSayWhatWouldBeRight) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"unix:x", "'unix:x': the path of a socket is absolute: unix:/run/lifeline/br0.mgmt"},
+      {"tcp:6654", "'tcp:6654' is no listener; it is written unix:/path or ptcp:port[:ip]"},
+      {"ptcp:", "'ptcp:': '' is no TCP port, 1..65535"},
+      {"ptcp:1:host", "'ptcp:1:host': 'host' is no IP address"},
+      {"unix:/" + std::string(107, 'x'),
+       "'unix:/" + std::string(107, 'x') + "': the path has 108 bytes, the kernel takes 107"},
+  };
+  for (const auto& [text, message] : cases) {
+    const auto parsed = parse_listener(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().message, message);
+  }
+}
+
+}  // namespace
+}  // namespace lifeline::config

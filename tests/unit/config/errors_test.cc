@@ -1,0 +1,198 @@
+// Every wrong shape has its exact message: what an operator reads is part of the interface.
+#include <gtest/gtest.h>
+
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+
+namespace lifeline::config {
+namespace {
+
+std::string errors_of(std::string_view text) {
+  const auto loaded = load(text, "t");
+  if (loaded) return "";
+  std::string out;
+  for (const Diagnostic& d : loaded.error()) {
+    if (!out.empty()) out += '\n';
+    out += d.to_string();
+  }
+  return out;
+}
+
+struct Case {
+  std::string_view yaml;
+  std::string_view errors;
+};
+
+void PrintTo(const Case& c, std::ostream* out) { *out << c.yaml; }
+
+class Errors : public testing::TestWithParam<Case> {};
+
+TEST_P(Errors, AreExact) {
+  EXPECT_EQ(errors_of(GetParam().yaml), GetParam().errors) << GetParam().yaml;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, Errors,
+    testing::Values(
+        Case{"[1, 2]",
+             "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, "
+             "controllers, in_band, fail_mode, listen, openflow_versions, sizes, workers, "
+             "idle_sleep_us, log_level; not a list"},
+        Case{"hello",
+             "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, "
+             "controllers, in_band, fail_mode, listen, openflow_versions, sizes, workers, "
+             "idle_sleep_us, log_level; not a single value"},
+        Case{"bridge: [", "t:1:1: this is no YAML: end of sequence flow not found"},
+        Case{"a: b: c", "t:1:5: this is no YAML: illegal map value"},
+        Case{"brdge: br0", "t:1:1: unknown key 'brdge'; did you mean 'bridge'?"},
+        Case{"local: {mac_address: x}",
+             "t:1:9: local: unknown key 'mac_address'; known are name, mac, mtu"},
+        Case{"bridge: a\nlocal:\nbridge: b", "t:3:1: the key 'bridge' is there twice: keep one"},
+        Case{"? [a]\n: b", "t:1:3: a key is a word, not a list"},
+        Case{"--- {}\n---\nbridge: x", "t:2:1: a second document begins here: keep one"},
+        Case{"bridge:", "t:1:1: bridge: has no value: give one, or leave the key out"},
+        Case{"bridge: {}", "t:1:9: bridge: expected a single value, not a mapping"},
+        Case{"bridge: a/b",
+             "t:1:9: bridge: 'a/b' is no name: 1 to 15 of letters, digits, '_', '.' and '-'"},
+        Case{"bridge: sixteen-letters-",
+             "t:1:9: bridge: 'sixteen-letters-' is no name: 1 to 15 of letters, digits, '_', '.' "
+             "and '-'"},
+        Case{"bridge: \"\\x01\"",
+             "t:1:9: bridge: '?' has characters that are not printable ASCII"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Values, Errors,
+    testing::Values(
+        Case{"local: {mtu: 010}",
+             "t:1:14: local.mtu: '010' starts with a zero; numbers are decimal: write 10"},
+        Case{"local: {mtu: 0x5dc}", "t:1:14: local.mtu: '0x5dc' is not a whole number, 576..9600"},
+        Case{"local: {mtu: 1e3}", "t:1:14: local.mtu: '1e3' is not a whole number, 576..9600"},
+        Case{"local: {mtu: -1}", "t:1:14: local.mtu: '-1' is not a whole number, 576..9600"},
+        Case{"local: {mtu: 575}", "t:1:14: local.mtu: 575 is not in 576..9600"},
+        Case{"local: {mtu: 18446744073709552116}",
+             "t:1:14: local.mtu: 18446744073709552116 is not in 576..9600"},
+        Case{"in_band: {vlan: 4095}", "t:1:17: in_band.vlan: 4095 is not in 1..4094"},
+        Case{"local: {mac: 01:00:5e:00:00:01}",
+             "t:1:14: local.mac: '01:00:5e:00:00:01' is no unicast MAC, like "
+             "\"02:11:22:33:44:55\""},
+        Case{"local: {mac: nonsense}",
+             "t:1:14: local.mac: 'nonsense' is no unicast MAC, like \"02:11:22:33:44:55\""},
+        Case{"local: 5",
+             "t:1:8: local: expected a mapping with keys name, mac, mtu; not a "
+             "single value"},
+        Case{
+            "datapath_id: 1",
+            "t:1:14: datapath_id: '1' is no datapath id: 16 hexadecimal digits, not all zero, like "
+            "\"00000242ac110002\""},
+        Case{
+            "datapath_id: 0000000000000000",
+            "t:1:14: datapath_id: '0000000000000000' is no datapath id: 16 hexadecimal digits, not "
+            "all zero, like \"00000242ac110002\""},
+        Case{"run_dir: run", "t:1:10: run_dir: 'run' is no absolute path of at most 80 bytes"},
+        Case{"fail_mode: standalon",
+             "t:1:12: fail_mode: 'standalon' is not one of secure, standalone; did you mean "
+             "'standalone'?"},
+        Case{"log_level: loud", "t:1:12: log_level: 'loud' is not one of error, warn, info, debug"},
+        Case{"workers: 0", "t:1:10: workers: 0 is not in 1..63"},
+        Case{"workers: [1]", "t:1:10: workers: expected a single value, not a list"},
+        Case{"idle_sleep_us: 10001", "t:1:16: idle_sleep_us: 10001 is not in 0..10000"},
+        Case{"sizes: {exact_entries: 1}",
+             "t:1:24: sizes.exact_entries: 1 is not in 1024..16777216"},
+        Case{"openflow_versions: [1.4]",
+             "t:1:21: openflow_versions[0]: '1.4' is not one of 1.0, 1.3; did you mean '1.0'?"},
+        Case{"openflow_versions: []",
+             "t:1:20: openflow_versions: none is left: give \"1.0\", \"1.3\" or both"},
+        Case{"in_band: {enabled: yes}", "t:1:20: in_band.enabled: 'yes' is not true or false"},
+        Case{"in_band: {enabled: ture}",
+             "t:1:20: in_band.enabled: 'ture' is not true or false; did you mean 'true'?"},
+        Case{"in_band: {vlan: all}",
+             "t:1:17: in_band.vlan: 'all' is not untagged, any or a VLAN id, 1..4094"},
+        Case{"in_band: {vlan: 007}",
+             "t:1:17: in_band.vlan: '007' starts with a zero; numbers are decimal: write 7"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Lists, Errors,
+    testing::Values(
+        Case{"ports: {}",
+             "t:1:8: ports: expected a list of ports ('- ...' on lines of their own, or "
+             "[..., ...]), not a mapping"},
+        Case{"ports: [x]",
+             "t:1:9: ports[0]: expected a mapping with keys name, device, number, rx_queues, "
+             "descriptors, mtu; not a single value"},
+        Case{"ports:\n  - {}\n",
+             "t:2:5: ports[0]: 'name' is missing\nt:2:5: ports[0]: 'device' is missing"},
+        Case{"ports: [{name: a, device: d, number: 65280}]",
+             "t:1:38: ports[0].number: 65280 is not in 1..65279"},
+        Case{"ports: [{name: a, device: \"a b\"}]",
+             "t:1:27: ports[0].device: expected an ethdev's name, a PCI address, or a virtual "
+             "device with its arguments, without spaces: net_af_packet0,iface=eth1"},
+        Case{"ports:\n- {name: a, device: d, number: 3}\n- {name: a, device: e}\n"
+             "- {name: b, device: f, number: 3}\n- {name: br0, device: \"d,x=1\"}",
+             "t:3:3: ports[1]: the name 'a' is taken\n"
+             "t:4:3: ports[2]: the number 3 is taken\n"
+             "t:5:3: ports[3]: the name 'br0' is taken by the local port\n"
+             "t:5:3: ports[3]: the device d is taken: each port needs one of its own"},
+        Case{"controllers: tcp:10.0.0.1",
+             "t:1:14: controllers: expected a list of controllers ('- ...' on lines of their own, "
+             "or "
+             "[..., ...]), not a single value"},
+        Case{"controllers:\n  - ssl:10.0.0.1",
+             "t:2:5: controllers[0]: 'ssl:10.0.0.1': TLS is not supported yet; use tcp:10.0.0.1 on "
+             "a network that you trust"},
+        Case{"controllers: [{adress: x}]",
+             "t:1:15: controllers[0]: 'address' is missing: {address: \"tcp:10.0.0.1\"}\n"
+             "t:1:16: controllers[0]: unknown key 'adress'; did you mean 'address'?"},
+        Case{"controllers: ['tcp:10.0.0.1', 'tcp:10.0.0.1:6653']",
+             "t:1:31: controllers[1]: tcp:10.0.0.1:6653 is there twice"},
+        Case{"controllers: [[]]", "t:1:15: controllers[0]: expected a single value, not a list"},
+        Case{"listen: [unix:x]",
+             "t:1:10: listen[0]: 'unix:x': the path of a socket is absolute: "
+             "unix:/run/lifeline/br0.mgmt"}));
+
+TEST(AllErrors, AreReportedAtOnceInTheOrderOfTheText) {
+  EXPECT_EQ(errors_of("log_level: loud\nlocal: {mtu: x}\nbrige: 1\nworkers: 99\n"),
+            "t:1:12: log_level: 'loud' is not one of error, warn, info, debug\n"
+            "t:2:14: local.mtu: 'x' is not a whole number, 576..9600\n"
+            "t:3:1: unknown key 'brige'; did you mean 'bridge'?\n"
+            "t:4:10: workers: 99 is not in 1..63");
+}
+
+TEST(AllErrors, OfAHostileFileAreBoundedInNumberAndLength) {
+  std::string text = "ports:\n";
+  for (int i = 0; i < 5000; ++i) text += "- " + std::string(300, 'x') + "\n";
+  const auto loaded = load(text, "t");
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().size(), 200u);
+  const auto key = load(std::string(3000, 'k') + ": 1", "t");
+  ASSERT_FALSE(key);
+  EXPECT_LT(key.error()[0].message.size(), 300u);
+}
+
+TEST(AllErrors, DeepNestingIsAnErrorNotACrash) {
+  EXPECT_NE(errors_of(std::string(100'000, '[')), "");
+  EXPECT_NE(errors_of(std::string(100'000, '{')), "");
+  std::string deep;
+  for (int i = 0; i < 3000; ++i) deep += "- ";
+  EXPECT_NE(errors_of(deep), "");
+}
+
+// yaml-cpp 0.7's LoadAll() does not come back from this one.
+TEST(AllErrors, OfAFileThatMakesTheParserStandStillAreReported) {
+  EXPECT_NE(errors_of(",ports: [{name: a, device: d}]"), "");
+}
+
+TEST(AllErrors, AnchorsAreFollowedOnceNotExploded) {
+  EXPECT_EQ(errors_of("ports: [&p {name: a, device: d}, *p]"),
+            "t:1:9: ports[1]: the name 'a' is taken\n"
+            "t:1:9: ports[1]: the device d is taken: each port needs one of its own");
+  std::string laughs = "a: &a [x,x]\n";
+  for (char c = 'b'; c < 'z'; ++c)
+    laughs += std::string(1, c) + ": &" + c + " [*" + char(c - 1) + ",*" + char(c - 1) + "]\n";
+  EXPECT_NE(errors_of(laughs), "");
+}
+
+}  // namespace
+}  // namespace lifeline::config

@@ -1,0 +1,159 @@
+#include <gtest/gtest.h>
+
+#include "config/config.h"
+#include "config/identity.h"
+
+namespace lifeline::config {
+namespace {
+
+std::string all(const std::vector<Diagnostic>& diagnostics) {
+  std::string out;
+  for (const Diagnostic& d : diagnostics) out.append(d.to_string()).append("\n");
+  return out;
+}
+
+Config must(std::string_view text) {
+  auto loaded = load(text, "t.yaml");
+  if (!loaded) {
+    ADD_FAILURE() << all(loaded.error());
+    return {};
+  }
+  return std::move(*loaded);
+}
+
+constexpr std::string_view kEverything = R"(
+bridge: edge-1
+datapath_id: "00000242AC110002"
+run_dir: /tmp/ll
+local: {name: mgmt0, mac: "02:11:22:33:44:55", mtu: 1400}
+ports:
+  - name: uplink
+    device: "0000:03:00.0"
+    number: 2
+    rx_queues: 4
+    descriptors: 512
+    mtu: 9000
+  - {name: b, device: net_null0}
+  - {name: c, device: "net_pcap0,rx_pcap=/tmp/a\"b\\c.pcap"}
+controllers: ["tcp:10.0.0.1", {address: "tcp:[2001:db8::1]:6633"}]
+in_band: {enabled: false, vlan: any}
+fail_mode: secure
+listen: ["unix:/tmp/x.mgmt", "ptcp:6654:0.0.0.0"]
+openflow_versions: [1.3, "1.0"]
+sizes: {flows: 10, fdb: 16, fdb_ageing_s: 10, exact_entries: 1024, mbufs: 2048}
+workers: 3
+idle_sleep_us: 100
+log_level: debug
+)";
+
+TEST(Load, AnEmptyDocumentIsTheDefault) {
+  for (const char* text : {"", "# nothing\n", "---\n", "{}", "~", "local:\nports:\nlisten:\n"}) {
+    const Config c = must(text);
+    EXPECT_EQ(c.bridge, "br0");
+    EXPECT_EQ(c.local.name, "br0");
+    EXPECT_TRUE(c.ports.empty());
+    EXPECT_TRUE(c.in_band.enabled);
+    EXPECT_FALSE(c.workers);
+  }
+  EXPECT_EQ(must("").listen.at(0).to_string(), "unix:/run/lifeline/br0.mgmt");
+  EXPECT_TRUE(must("listen: []").listen.empty());
+}
+
+TEST(Load, ReadsEveryKey) {
+  const Config c = must(kEverything);
+  EXPECT_EQ(c.bridge, "edge-1");
+  EXPECT_EQ(c.datapath_id, 0x00000242ac110002u);
+  EXPECT_EQ(c.local, (Local{"mgmt0", MacAddress{{2, 0x11, 0x22, 0x33, 0x44, 0x55}}, 1400}));
+  ASSERT_EQ(c.ports.size(), 3u);
+  EXPECT_EQ(c.ports[0], (Port{"uplink", "0000:03:00.0", 2, 4, 512, 9000}));
+  EXPECT_EQ(c.ports[2].device, "net_pcap0,rx_pcap=/tmp/a\"b\\c.pcap");
+  ASSERT_EQ(c.controllers.size(), 2u);
+  EXPECT_EQ(c.controllers[0].to_string(), "tcp:10.0.0.1:6653");
+  EXPECT_EQ(c.controllers[1].to_string(), "tcp:[2001:db8::1]:6633");
+  EXPECT_EQ(c.in_band, (InBand{false, {VlanScope::Kind::kAny, 0}}));
+  EXPECT_EQ(c.fail_mode, FailMode::kSecure);
+  EXPECT_EQ(c.listen.size(), 2u);
+  EXPECT_EQ(c.openflow_versions, (std::vector<std::uint8_t>{0x01, 0x04}));
+  EXPECT_EQ(c.sizes, (Sizes{10, 16, 10, 1024, 2048}));
+  EXPECT_EQ(c.workers, 3u);
+  EXPECT_EQ(c.idle_sleep_us, 100u);
+  EXPECT_EQ(c.log_level, log::Level::kDebug);
+}
+
+TEST(Load, PortsWithoutNumberTakeTheLowestFreeByOrder) {
+  const Config c = must(
+      "ports: [{name: a, device: d1}, {name: b, device: d2, number: 1}, {name: c, device: d3}]");
+  EXPECT_EQ(c.ports[0].number, 2);
+  EXPECT_EQ(c.ports[1].number, 1);
+  EXPECT_EQ(c.ports[2].number, 3);
+}
+
+TEST(Load, HiddenRulesAreForUntaggedFramesUnlessToldOtherwise) {
+  EXPECT_EQ(must("").in_band.vlan, VlanScope{});
+  EXPECT_EQ(must("in_band: {vlan: any}").in_band.vlan.kind, VlanScope::Kind::kAny);
+  EXPECT_EQ(must("in_band: {vlan: 9}").in_band.vlan, (VlanScope{VlanScope::Kind::kVid, 9}));
+}
+
+TEST(Load, AutomaticWorkersMayBeWrittenOut) { EXPECT_FALSE(must("workers: auto").workers); }
+
+TEST(Dump, LoadsBackToTheSameConfiguration) {
+  for (const std::string& text :
+       {std::string(), std::string(kEverything), std::string("local: {mtu: 1300}\nlisten: []"),
+        std::string("in_band: {vlan: 5}\nlog_level: error\nopenflow_versions: ['1.3']"),
+        std::string("ports: [{name: \"010\", device: \"~\"}, {name: 'true', device: '-a:#b'}]\n"
+                    "bridge: \"null\"\nlog_level: warn")}) {
+    const Config first = must(text);
+    const std::string dumped = dump(first);
+    const auto again = load(dumped, "dump");
+    ASSERT_TRUE(again) << dumped << all(again.error());
+    EXPECT_EQ(*again, first) << dumped;
+    EXPECT_EQ(dump(*again), dumped);
+  }
+}
+
+TEST(Examples, Load) {
+  for (const char* name : {"lifeline.yaml", "veth.yaml"}) {
+    const auto loaded = load_file(fmt::format("{}/{}", LIFELINE_CONF_DIR, name));
+    ASSERT_TRUE(loaded) << all(loaded.error());
+    EXPECT_FALSE(loaded->ports.empty());
+    EXPECT_EQ(loaded->controllers.size(), 1u);
+  }
+}
+
+TEST(LoadFile, SaysThatAFileCannotBeRead) {
+  const auto missing = load_file("/nonexistent/x.yaml");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(all(missing.error()),
+            "/nonexistent/x.yaml: cannot be opened: is the path right, and may it be read?\n");
+  EXPECT_FALSE(load_file("/"));
+}
+
+TEST(Identity, DerivedMacsAreStableLocalUnicastAndDiffer) {
+  const MacAddress a = derive_mac("machine", "br0");
+  EXPECT_EQ(a, derive_mac("machine", "br0"));
+  EXPECT_NE(a, derive_mac("machine", "br1"));
+  EXPECT_NE(a, derive_mac("machinf", "br0"));
+  EXPECT_NE(derive_mac("ab", "c"), derive_mac("a", "bc"));
+  for (int i = 0; i < 1000; ++i) {
+    const MacAddress mac = derive_mac("machine", std::to_string(i));
+    EXPECT_FALSE(mac.is_multicast());
+    EXPECT_EQ(mac.bytes[0] & 2, 2);
+  }
+  // A constant, so that a change of the function, which would change every switch's MAC, is seen.
+  EXPECT_EQ(derive_mac("0123456789abcdef0123456789abcdef", "br0").to_string(), "2e:c1:5a:10:9e:eb");
+}
+
+TEST(Identity, ConfiguredAddressesOutrankDerivedOnes) {
+  Config c;
+  const MacAddress mac{{2, 0, 0, 0, 0, 1}};
+  EXPECT_EQ(local_mac(c, "m"), derive_mac("m", "br0"));
+  c.local.mac = mac;
+  EXPECT_EQ(local_mac(c, "m"), mac);
+  EXPECT_EQ(datapath_id(c, mac), 0x020000000001u);
+  c.datapath_id = 5;
+  EXPECT_EQ(datapath_id(c, mac), 5u);
+  EXPECT_FALSE(machine_identity().empty());
+}
+
+}  // namespace
+}  // namespace lifeline::config
