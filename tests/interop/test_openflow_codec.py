@@ -74,12 +74,14 @@ def check_osken(osken, version, data):
 
 
 # What Open vSwitch says of parts of OpenFlow that it does not have: PBB, IPv6 extension headers,
-# copying of TTLs, experimenter bands, experimenters of others, set-field of Ethernet type or
-# protocol, incomplete table features.
+# copying of TTLs, experimenter bands, experimenters of others, set-field of Ethernet type, protocol
+# or PBB (a bad length, as it does not know the field's), a third VLAN tag, incomplete table features.
 OVS_LACKS = (
     "OFPBMC_BAD_FIELD",
+    "OFPBAC_BAD_TAG",
     "OFPBAC_BAD_TYPE",
     "OFPBAC_BAD_SET_ARGUMENT",
+    "OFPBAC_BAD_SET_LEN",
     "OFPBRC_BAD_VENDOR",
     "OFPMMFC_BAD_BAND",
     "OFPTFFC_BAD_FEATURES",

@@ -154,9 +154,13 @@ class MatchMaker {
         return;
       default:
         m_.ip_proto(v4 ? packet::kProtoIcmp : packet::kProtoIcmpv6);
-        maybe(v4 ? FieldId::kIcmpv4Code : FieldId::kIcmpv6Code);
-        if (v4 || d_.coin()) return maybe(v4 ? FieldId::kIcmpv4Type : FieldId::kIcmpv6Type);
+        if (v4 || d_.coin()) {
+          maybe(v4 ? FieldId::kIcmpv4Code : FieldId::kIcmpv6Code);
+          return maybe(v4 ? FieldId::kIcmpv4Type : FieldId::kIcmpv6Type);
+        }
         set(FieldId::kIcmpv6Type, FieldValue::from_u64(FieldId::kIcmpv6Type, 135));
+        // Neighbour discovery has no other code (RFC 4861, 4.3), and Open vSwitch insists on it.
+        if (d_.coin()) set(FieldId::kIcmpv6Code, FieldValue::from_u64(FieldId::kIcmpv6Code, 0));
         maybe(FieldId::kIpv6NdTarget);
         maybe(FieldId::kIpv6NdSll);
     }
