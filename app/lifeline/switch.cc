@@ -20,6 +20,7 @@
 #include "control/control_loop.h"
 #include "control/controller_link.h"
 #include "control/listener.h"
+#include "control/tls_thread.h"
 #include "datapath/datapath.h"
 #include "inband/agent.h"
 #include "inband/kernel_view.h"
@@ -159,6 +160,7 @@ struct Switch::Impl {
   std::unique_ptr<inband::InbandAgent> inband;
   std::unique_ptr<control::AgentBackend> backend;
   std::unique_ptr<ofagent::SwitchAgent> agent;
+  std::unique_ptr<control::TlsThread> tls;  // unset: nothing speaks TLS
   std::vector<std::unique_ptr<control::ControllerLink>> links;
   std::vector<std::unique_ptr<control::Listener>> listeners;
   std::unique_ptr<control::ControlLoop> loop;
@@ -175,6 +177,7 @@ Switch::Impl::~Impl() {
   loop.reset();
   listeners.clear();
   links.clear();
+  tls.reset();
   agent.reset();
   backend.reset();
   inband.reset();
@@ -273,12 +276,21 @@ Expected<void> Switch::Impl::start_openflow() {
                                                     *tables, *datapath, clock);
   const ofagent::AgentConfig of_config = agent_config(config);
   agent = std::make_unique<ofagent::SwitchAgent>(tables->pipeline(), *backend, clock, of_config);
+  if (!config.tls.ca.empty()) {
+    auto thread = control::TlsThread::start(io, config.tls);
+    if (!thread) return tl::make_unexpected(thread.error());
+    tls = std::move(*thread);
+  }
   for (const auto& controller : config.controllers) {
+    control::LinkTls link_tls;
+    if (controller.transport == config::Transport::kTls)
+      link_tls = {.handshakes = &tls->handshakes(), .peer_name = controller.peer_name};
     links.push_back(std::make_unique<control::ControllerLink>(
-        io, *agent, *inband, clock, remote_of(controller), of_config.probe_interval));
+        io, *agent, *inband, clock, remote_of(controller), of_config.probe_interval, link_tls));
   }
   for (const auto& where : config.listen) {
-    listeners.push_back(std::make_unique<control::Listener>(io, *agent, clock, where));
+    listeners.push_back(std::make_unique<control::Listener>(io, *agent, clock, where,
+                                                            tls ? &tls->handshakes() : nullptr));
     if (const auto listening = listeners.back()->listen(); !listening) return listening;
   }
   loop = std::make_unique<control::ControlLoop>(control::LoopParts{.io = io,

@@ -46,21 +46,20 @@ Expected<Controller> checked(std::string_view text, std::string_view address,
   return c;
 }
 
-}  // namespace
-
-Expected<Controller> parse_controller(std::string_view text) {
+Expected<Controller> parse_target(std::string_view text) {
   const std::size_t colon = text.find(':');
   const std::string_view scheme = text.substr(0, colon);
-  if (scheme == "ssl" || scheme == "tls")
-    return make_error("'{}': TLS is not supported yet; use tcp:{} on a network that you trust",
-                      text, text.substr(colon + 1));
-  if (scheme != "tcp" || colon == std::string_view::npos) {
+  if (scheme == "tls")
+    return make_error("'{}': TLS is written ssl:{}, as Open vSwitch does", text,
+                      text.substr(colon + 1));
+  if ((scheme != "tcp" && scheme != "ssl") || colon == std::string_view::npos) {
     if (IpAddress::parse(text)) {
       const bool v6 = text.find(':') != std::string_view::npos;
       return make_error("'{}' has no protocol; did you mean 'tcp:{}{}{}'?", text, v6 ? "[" : "",
                         text, v6 ? "]" : "");
     }
-    return make_error("'{}' is no controller; it is written tcp:IP or tcp:IP:port", text);
+    return make_error("'{}' is no controller; it is written tcp:IP, tcp:IP:port or ssl:IP:port",
+                      text);
   }
   std::string_view rest = text.substr(colon + 1);
   if (rest.starts_with('[')) {
@@ -80,6 +79,14 @@ Expected<Controller> parse_controller(std::string_view text) {
   return checked(text, rest.substr(0, last), rest.substr(last + 1));
 }
 
+}  // namespace
+
+Expected<Controller> parse_controller(std::string_view text) {
+  auto parsed = parse_target(text);
+  if (parsed && text.starts_with("ssl:")) parsed->transport = Transport::kTls;
+  return parsed;
+}
+
 Expected<Listener> parse_listener(std::string_view text) {
   Listener l;
   if (text.starts_with("unix:")) {
@@ -93,9 +100,11 @@ Expected<Listener> parse_listener(std::string_view text) {
                         kMaxUnixPath);
     return l;
   }
-  if (!text.starts_with("ptcp:"))
-    return make_error("'{}' is no listener; it is written unix:/path or ptcp:port[:ip]", text);
-  l.kind = Listener::Kind::kTcp;
+  const bool is_tls = text.starts_with("pssl:");
+  if (!is_tls && !text.starts_with("ptcp:"))
+    return make_error(
+        "'{}' is no listener; it is written unix:/path, ptcp:port[:ip] or pssl:port[:ip]", text);
+  l.kind = is_tls ? Listener::Kind::kTls : Listener::Kind::kTcp;
   const std::string_view rest = text.substr(5);
   const std::size_t colon = rest.find(':');
   const auto port = parse_tcp_port(rest.substr(0, colon));
@@ -113,12 +122,13 @@ Expected<Listener> parse_listener(std::string_view text) {
 }
 
 std::string Controller::to_string() const {
-  return fmt::format("tcp:{}:{}", bracketed(address), port);
+  return fmt::format("{}:{}:{}", transport == Transport::kTls ? "ssl" : "tcp", bracketed(address),
+                     port);
 }
 
 std::string Listener::to_string() const {
   if (kind == Kind::kUnix) return "unix:" + path;
-  return fmt::format("ptcp:{}:{}", port, bracketed(address));
+  return fmt::format("{}:{}:{}", kind == Kind::kTls ? "pssl" : "ptcp", port, bracketed(address));
 }
 
 }  // namespace lifeline::config

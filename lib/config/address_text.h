@@ -8,10 +8,11 @@
 
 namespace lifeline::config {
 
-// "tcp:IP[:port]", IPv6 in brackets where a port follows. The error says what would be right.
+// "tcp:IP[:port]" or "ssl:IP[:port]", IPv6 in brackets where a port follows. The error says what
+// would be right.
 Expected<Controller> parse_controller(std::string_view text);
 
-// "unix:<absolute path>" or "ptcp:port[:ip]".
+// "unix:<absolute path>", "ptcp:port[:ip]" or "pssl:port[:ip]".
 Expected<Listener> parse_listener(std::string_view text);
 
 }  // namespace lifeline::config

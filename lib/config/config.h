@@ -51,12 +51,28 @@ struct Port {
   bool operator==(const Port&) const = default;
 };
 
+enum class Transport : std::uint8_t { kTcp, kTls };
+
 struct Controller {
   IpAddress address;
   std::uint16_t port = kDefaultControllerPort;
+  Transport transport = Transport::kTcp;
+  // The name or address that the controller's certificate must carry; "": its IP address, if the
+  // certificate names any. Only with kTls.
+  std::string peer_name;
 
   bool operator==(const Controller&) const = default;
-  std::string to_string() const;  // "tcp:10.0.0.1:6653", "tcp:[fe80::1]:6653"
+  std::string to_string() const;  // "tcp:10.0.0.1:6653", "ssl:[fe80::1]:6653"
+};
+
+// Files in PEM that TLS connections use, read again when they have changed. There is no setting
+// that switches the check of the peer's certificate off.
+struct Tls {
+  std::string ca;           // authorities that peers' certificates must come from
+  std::string certificate;  // ours, with the chain behind it; "": none is presented
+  std::string private_key;  // of the certificate; both or none are given
+
+  bool operator==(const Tls&) const = default;
 };
 
 // Which frames the hidden rules and guards match.
@@ -79,14 +95,14 @@ enum class FailMode : std::uint8_t { kSecure, kStandalone };
 
 // Where OpenFlow clients on this machine (ovs-ofctl, lifelinectl) connect to.
 struct Listener {
-  enum class Kind : std::uint8_t { kUnix, kTcp };
+  enum class Kind : std::uint8_t { kUnix, kTcp, kTls };
   Kind kind = Kind::kUnix;
   std::string path;                                   // kUnix: absolute
-  IpAddress address = Ipv4Address::of(127, 0, 0, 1);  // kTcp
-  std::uint16_t port = 0;                             // kTcp
+  IpAddress address = Ipv4Address::of(127, 0, 0, 1);  // kTcp, kTls
+  std::uint16_t port = 0;                             // kTcp, kTls
 
   bool operator==(const Listener&) const = default;
-  std::string to_string() const;  // "unix:/run/lifeline/br0.mgmt", "ptcp:6654:127.0.0.1"
+  std::string to_string() const;  // "unix:/run/lifeline/br0.mgmt", "pssl:6654:127.0.0.1"
 };
 
 struct Sizes {
@@ -111,6 +127,7 @@ struct Config {
   Local local;
   std::vector<Port> ports;
   std::vector<Controller> controllers;
+  Tls tls;  // all empty unless some controller or listener uses it
   InBand in_band;
   FailMode fail_mode = FailMode::kStandalone;  // as Open vSwitch's
   std::vector<Listener> listen;                // default: unix:<run_dir>/<bridge>.mgmt

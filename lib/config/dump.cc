@@ -39,6 +39,26 @@ void dump_ports(const Config& c, std::string& out) {
   }
 }
 
+void dump_controllers(const Config& c, std::string& out) {
+  out += c.controllers.empty() ? "controllers: []\n" : "controllers:\n";
+  for (const Controller& controller : c.controllers) {
+    if (controller.peer_name.empty()) {
+      out += fmt::format("  - {}\n", quoted(controller.to_string()));
+    } else {
+      out += fmt::format("  - address: {}\n    peer_name: {}\n", quoted(controller.to_string()),
+                         quoted(controller.peer_name));
+    }
+  }
+}
+
+void dump_tls(const Tls& tls, std::string& out) {
+  if (tls.ca.empty()) return;
+  out += fmt::format("tls:\n  ca: {}\n", quoted(tls.ca));
+  if (tls.certificate.empty()) return;
+  out += fmt::format("  certificate: {}\n  private_key: {}\n", quoted(tls.certificate),
+                     quoted(tls.private_key));
+}
+
 template <class List>
 void dump_texts(std::string_view key, const List& list, std::string& out) {
   if (list.empty()) {
@@ -59,7 +79,8 @@ std::string dump(const Config& c) {
   if (c.local.mac) out += fmt::format("  mac: {}\n", quoted(c.local.mac->to_string()));
   if (c.local.mtu) out += fmt::format("  mtu: {}\n", *c.local.mtu);
   dump_ports(c, out);
-  dump_texts("controllers", c.controllers, out);
+  dump_tls(c.tls, out);
+  dump_controllers(c, out);
   out += fmt::format("in_band:\n  enabled: {}\n  vlan: {}\n", c.in_band.enabled,
                      vlan_text(c.in_band.vlan));
   out += fmt::format("fail_mode: {}\n", c.fail_mode == FailMode::kSecure ? "secure" : "standalone");

@@ -21,13 +21,14 @@ asio::ip::tcp::endpoint endpoint_of(const inband::Remote& remote) {
 
 ControllerLink::ControllerLink(asio::io_context& io, ofagent::SwitchAgent& agent,
                                inband::InbandAgent& inband, const Clock& clock,
-                               inband::Remote remote, Duration probe_interval)
+                               inband::Remote remote, Duration probe_interval, LinkTls tls)
     : io_(io),
       agent_(agent),
       inband_(inband),
       clock_(clock),
       remote_(std::move(remote)),
       probe_interval_(probe_interval),
+      tls_(std::move(tls)),
       socket_(io),
       timer_(io),
       state_since_(clock.now()) {}
@@ -68,8 +69,26 @@ void ControllerLink::on_connected() {
   Stream::Socket stream(std::move(socket_));
   socket_ = asio::ip::tcp::socket(io_);
   tune_tcp(stream);
+  if (tls_.handshakes != nullptr) return shake_hands(std::move(stream));
+  begin_session(std::move(stream));
+}
+
+void ControllerLink::shake_hands(Stream::Socket socket) {
+  const std::uint64_t attempt = attempt_;
+  const std::weak_ptr<const bool> alive = alive_;
+  tls_.handshakes->begin(
+      TlsHandshakes::Side::kConnect, std::move(socket),
+      {.name = tls_.peer_name, .ip = remote_.ip, .refusal = {}},
+      [this, attempt, alive](Expected<TlsConnection> made) {
+        if (alive.expired() || attempt != attempt_) return;
+        if (!made) return on_session_end(made.error().message);
+        begin_session(Stream::TlsSocket(std::move(made->socket), made->ssl.release()));
+      });
+}
+
+void ControllerLink::begin_session(Stream::AnySocket socket) {
   session_ = std::make_unique<OfSession>(
-      agent_, ofagent::ConnectionKind::kPrimary, clock_, std::move(stream),
+      agent_, ofagent::ConnectionKind::kPrimary, clock_, std::move(socket),
       [this](std::string_view reason) { on_session_end(reason); });
 }
 
@@ -88,8 +107,10 @@ void ControllerLink::on_connect_failed(std::string_view why, Duration delay) {
 
 void ControllerLink::on_session_end(std::string_view reason) {
   const bool was_connected = state_ == ConnectionState::kConnected;
-  log::info("control", "{}: connection {}: {}", remote_.id, was_connected ? "lost" : "failed",
-            reason);
+  // A controller whose certificate is refused is tried for ever; once is news.
+  if (was_connected || last_error_ != reason)
+    log::info("control", "{}: connection {}: {}", remote_.id, was_connected ? "lost" : "failed",
+              reason);
   last_error_ = reason;
   // We are inside a call of the session: it goes when that has returned.
   asio::post(io_, [gone = std::shared_ptr<OfSession>(std::move(session_))] {});

@@ -11,10 +11,17 @@
 #include "base/clock.h"
 #include "control/back_off.h"
 #include "control/of_session.h"
+#include "control/tls_handshakes.h"
 #include "inband/agent.h"
 #include "inband/facts.h"
 
 namespace lifeline::control {
+
+// How to speak TLS with a controller; without handshakes: plain TCP.
+struct LinkTls {
+  TlsHandshakes* handshakes = nullptr;  // outlives the link
+  std::string peer_name;                // see TlsPeer
+};
 
 // Control lcore only.
 class ControllerLink {
@@ -22,7 +29,8 @@ class ControllerLink {
   // The link tells `inband` the connection's state, for status and probes. The references outlive
   // it.
   ControllerLink(asio::io_context& io, ofagent::SwitchAgent& agent, inband::InbandAgent& inband,
-                 const Clock& clock, inband::Remote remote, Duration probe_interval);
+                 const Clock& clock, inband::Remote remote, Duration probe_interval,
+                 LinkTls tls = {});
   ~ControllerLink();
   ControllerLink(const ControllerLink&) = delete;
   ControllerLink& operator=(const ControllerLink&) = delete;
@@ -49,6 +57,8 @@ class ControllerLink {
  private:
   void connect();
   void on_connected();
+  void shake_hands(Stream::Socket socket);
+  void begin_session(Stream::AnySocket socket);
   void on_connect_failed(std::string_view why, Duration delay);
   void on_session_end(std::string_view reason);
   void retry_after(Duration delay);
@@ -60,6 +70,7 @@ class ControllerLink {
   const Clock& clock_;
   const inband::Remote remote_;
   const Duration probe_interval_;
+  const LinkTls tls_;
 
   BackOff back_off_;
   asio::ip::tcp::socket socket_;
@@ -77,6 +88,8 @@ class ControllerLink {
   bool missed_echo_told_ = false;
   std::uint64_t sessions_ = 0;
   std::string last_error_;
+  // Gone with the link: a handshake's answer may come later.
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
 
 }  // namespace lifeline::control

@@ -18,10 +18,11 @@ constexpr std::chrono::milliseconds kAcceptRetry{100};
 }  // namespace
 
 Listener::Listener(asio::io_context& io, ofagent::SwitchAgent& agent, const Clock& clock,
-                   config::Listener where)
+                   config::Listener where, TlsHandshakes* handshakes)
     : agent_(agent),
       clock_(clock),
       where_(std::move(where)),
+      handshakes_(handshakes),
       unix_acceptor_(io),
       tcp_acceptor_(io),
       retry_timer_(io) {}
@@ -83,13 +84,36 @@ void Listener::accept(Acceptor& acceptor) {
 }
 
 void Listener::add(Stream::Socket socket) {
-  if (sessions_.size() >= kMaxSessions) {
+  if (sessions_.size() + shaking_hands_ >= kMaxSessions) {
     ++refused_;
-    log::warn("control", "{}: refused a connection: {} are open already", where_.to_string(),
-              kMaxSessions);
+    if (refused_log_.allow(clock_.now()))
+      log::warn("control", "{}: refused a connection: {} are open already", where_.to_string(),
+                kMaxSessions);
     return;
   }
-  if (where_.kind == config::Listener::Kind::kTcp) tune_tcp(socket);
+  if (where_.kind != config::Listener::Kind::kUnix) tune_tcp(socket);
+  if (where_.kind == config::Listener::Kind::kTls) return shake_hands(std::move(socket));
+  begin_session(std::move(socket));
+}
+
+void Listener::shake_hands(Stream::Socket socket) {
+  ++shaking_hands_;
+  const std::weak_ptr<const bool> alive = alive_;
+  handshakes_->begin(
+      TlsHandshakes::Side::kAccept, std::move(socket), {},
+      [this, alive](Expected<TlsConnection> made) {
+        if (alive.expired()) return;
+        --shaking_hands_;
+        if (made) {
+          return begin_session(Stream::TlsSocket(std::move(made->socket), made->ssl.release()));
+        }
+        if (refused_log_.allow(clock_.now()))
+          log::info("control", "{}: a client is refused: {}", where_.to_string(),
+                    made.error().message);
+      });
+}
+
+void Listener::begin_session(Stream::AnySocket socket) {
   sessions_.push_back(std::make_unique<OfSession>(agent_, ofagent::ConnectionKind::kService, clock_,
                                                   std::move(socket), [](std::string_view) {}));
 }

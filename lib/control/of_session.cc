@@ -5,7 +5,7 @@
 namespace lifeline::control {
 
 OfSession::OfSession(ofagent::SwitchAgent& agent, ofagent::ConnectionKind kind, const Clock& clock,
-                     Stream::Socket socket, OnEnd on_end)
+                     Stream::AnySocket socket, OnEnd on_end)
     : agent_(agent),
       clock_(clock),
       id_(agent.add_connection(kind)),

@@ -19,7 +19,7 @@ class OfSession final : public StreamClient {
   using OnEnd = std::function<void(std::string_view reason)>;
 
   OfSession(ofagent::SwitchAgent& agent, ofagent::ConnectionKind kind, const Clock& clock,
-            Stream::Socket socket, OnEnd on_end);
+            Stream::AnySocket socket, OnEnd on_end);
   ~OfSession() override;
   OfSession(const OfSession&) = delete;
   OfSession& operator=(const OfSession&) = delete;

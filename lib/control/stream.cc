@@ -12,16 +12,25 @@ namespace {
 // One read is at most this, so that one connection's burst stays within a slice.
 constexpr std::size_t kReadBytes = 16 * 1024;
 
+std::string reason_text(std::error_code error) {
+  // A peer that is killed says no goodbye in TLS either; OpenFlow has lengths of its own, so that
+  // nothing is taken for whole that was cut off.
+  if (error == asio::error::eof || error == asio::ssl::error::stream_truncated)
+    return "closed by peer";
+  if (error.category() == asio::error::get_ssl_category()) return "TLS: " + error.message();
+  return error.message();
+}
+
 }  // namespace
 
-Stream::Stream(Socket socket, StreamClient& client)
+Stream::Stream(AnySocket socket, StreamClient& client)
     : socket_(std::move(socket)), client_(&client), input_(kReadBytes) {}
 
 Stream::~Stream() = default;
 
 void Stream::start() {
   std::error_code ignored;
-  socket_.non_blocking(true, ignored);
+  lowest().non_blocking(true, ignored);
   kick();
 }
 
@@ -33,15 +42,15 @@ void Stream::kick() {
 
 void Stream::read() {
   reading_ = true;
-  socket_.async_read_some(
-      asio::buffer(input_), [self = shared_from_this()](std::error_code error, std::size_t n) {
-        self->reading_ = false;
-        if (self->client_ == nullptr) return;
-        if (error)
-          return self->fail(error == asio::error::eof ? "closed by peer" : error.message());
-        self->client_->on_bytes(std::span(self->input_).first(n));
-        self->kick();
-      });
+  auto done = [self = shared_from_this()](std::error_code error, std::size_t n) {
+    self->reading_ = false;
+    if (self->client_ == nullptr) return;
+    if (error) return self->fail(reason_text(error));
+    self->client_->on_bytes(std::span(self->input_).first(n));
+    self->kick();
+  };
+  std::visit([&](auto& socket) { socket.async_read_some(asio::buffer(input_), std::move(done)); },
+             socket_);
 }
 
 void Stream::write() {
@@ -49,19 +58,26 @@ void Stream::write() {
   client_->take_output(output_);
   if (output_.empty()) return;
   writing_ = true;
-  asio::async_write(socket_, asio::buffer(output_),
-                    [self = shared_from_this()](std::error_code error, std::size_t) {
-                      self->writing_ = false;
-                      if (self->client_ == nullptr) return;
-                      if (error) return self->fail(error.message());
-                      self->kick();
-                    });
+  auto done = [self = shared_from_this()](std::error_code error, std::size_t) {
+    self->writing_ = false;
+    if (self->client_ == nullptr) return;
+    if (error) return self->fail(reason_text(error));
+    self->kick();
+  };
+  std::visit(
+      [&](auto& socket) { asio::async_write(socket, asio::buffer(output_), std::move(done)); },
+      socket_);
+}
+
+Stream::Socket& Stream::lowest() {
+  if (auto* tls = std::get_if<TlsSocket>(&socket_)) return tls->next_layer();
+  return std::get<Socket>(socket_);
 }
 
 void Stream::fail(std::string_view reason) {
   StreamClient* client = std::exchange(client_, nullptr);
   std::error_code ignored;
-  socket_.close(ignored);
+  lowest().close(ignored);
   if (client != nullptr) client->on_closed(reason);
 }
 
@@ -72,12 +88,16 @@ void Stream::close() {
     output_.clear();
     client_->take_output(output_);
     std::error_code ignored;
-    if (!output_.empty()) socket_.write_some(asio::buffer(output_), ignored);
+    if (!output_.empty()) {
+      std::visit([&](auto& socket) { socket.write_some(asio::buffer(output_), ignored); }, socket_);
+    }
+    // Says that nothing follows; does not wait for the answer, as the socket does not block.
+    if (auto* tls = std::get_if<TlsSocket>(&socket_)) tls->shutdown(ignored);
   }
   client_ = nullptr;
   std::error_code ignored;
-  socket_.shutdown(asio::socket_base::shutdown_send, ignored);
-  socket_.close(ignored);
+  lowest().shutdown(asio::socket_base::shutdown_send, ignored);
+  lowest().close(ignored);
 }
 
 void tune_tcp(Stream::Socket& socket) {

@@ -1,4 +1,4 @@
-// One byte stream (TCP or unix) between an OpenFlow channel and the kernel. Knows nothing of
+// One byte stream (TCP, TLS or unix) between an OpenFlow channel and the kernel. Knows nothing of
 // OpenFlow.
 //
 // Control lcore only; nothing blocks. Input is read only while the client wants it, so a peer that
@@ -7,11 +7,13 @@
 #pragma once
 
 #include <asio/generic/stream_protocol.hpp>
+#include <asio/ssl/stream.hpp>
 #include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace lifeline::control {
@@ -32,9 +34,11 @@ class StreamClient {
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
   using Socket = asio::generic::stream_protocol::socket;
+  using TlsSocket = asio::ssl::stream<Socket>;  // the handshake is done
+  using AnySocket = std::variant<Socket, TlsSocket>;
 
   // The client outlives the stream's on_closed() call or calls close() before it goes.
-  Stream(Socket socket, StreamClient& client);
+  Stream(AnySocket socket, StreamClient& client);
   ~Stream();
 
   void start();
@@ -49,8 +53,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void read();
   void write();
   void fail(std::string_view reason);
+  Socket& lowest();
 
-  Socket socket_;
+  AnySocket socket_;
   StreamClient* client_;
   std::vector<std::byte> input_;
   std::vector<std::byte> output_;

@@ -81,14 +81,14 @@ def dhclient(space, device):
 DHCP_CLIENTS = {"udhcpc": udhcpc, "dhclient": dhclient}
 
 
-def testcontroller(space, version="OpenFlow10", port=6653, options=()):
+def testcontroller(space, version="OpenFlow10", port=6653, options=(), scheme="ptcp"):
     """Debian's learning-switch controller. Restart it by stop() and a new call."""
     lab = space.lab
     control = lab.path(f"testcontroller-{port}.ctl")
     if os.path.exists(control):
         os.unlink(control)
     started = space.start("ovs-testcontroller", "ovs-testcontroller", "-v", "-O", version,
-                          f"--unixctl={control}", *options, f"ptcp:{port}")
+                          f"--unixctl={control}", *options, f"{scheme}:{port}")
     lab.until(lambda: listening(space, port), "ovs-testcontroller listens")
     return started
 

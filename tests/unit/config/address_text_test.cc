@@ -12,6 +12,8 @@ TEST(ControllerText, IsReadAndWrittenInOpenVSwitchsForm) {
       {"tcp:[2001:db8::1]", "tcp:[2001:db8::1]:6653"},
       {"tcp:[2001:db8::1]:7", "tcp:[2001:db8::1]:7"},
       {"tcp:127.0.0.1:65535", "tcp:127.0.0.1:65535"},
+      {"ssl:10.0.0.1", "ssl:10.0.0.1:6653"},
+      {"ssl:[2001:db8::1]:7", "ssl:[2001:db8::1]:7"},
   };
   for (const auto& [text, again] : cases) {
     const auto parsed = parse_controller(text);
@@ -23,14 +25,14 @@ TEST(ControllerText, IsReadAndWrittenInOpenVSwitchsForm) {
 
 TEST(ControllerText, ErrorsSayWhatWouldBeRight) {
   const std::pair<const char*, const char*> cases[] = {
-      {"ssl:10.0.0.1:6653",
-       "'ssl:10.0.0.1:6653': TLS is not supported yet; use tcp:10.0.0.1:6653 on a network that you "
-       "trust"},
+      {"tls:10.0.0.1:6653",
+       "'tls:10.0.0.1:6653': TLS is written ssl:10.0.0.1:6653, as Open vSwitch does"},
       {"10.0.0.1", "'10.0.0.1' has no protocol; did you mean 'tcp:10.0.0.1'?"},
       {"fe80::1", "'fe80::1' has no protocol; did you mean 'tcp:[fe80::1]'?"},
-      {"", "'' is no controller; it is written tcp:IP or tcp:IP:port"},
-      {"tcp", "'tcp' is no controller; it is written tcp:IP or tcp:IP:port"},
-      {"udp:10.0.0.1", "'udp:10.0.0.1' is no controller; it is written tcp:IP or tcp:IP:port"},
+      {"", "'' is no controller; it is written tcp:IP, tcp:IP:port or ssl:IP:port"},
+      {"tcp", "'tcp' is no controller; it is written tcp:IP, tcp:IP:port or ssl:IP:port"},
+      {"udp:10.0.0.1",
+       "'udp:10.0.0.1' is no controller; it is written tcp:IP, tcp:IP:port or ssl:IP:port"},
       {"tcp:",
        "'tcp:': '' is no IP address; names are not resolved, as the way to the controller "
        "must not depend on DNS"},
@@ -64,7 +66,7 @@ TEST(ListenerText, IsReadAndWritten) {
   const std::pair<const char*, const char*> cases[] = {
       {"unix:/run/x.mgmt", "unix:/run/x.mgmt"},   {"ptcp:6654", "ptcp:6654:127.0.0.1"},
       {"ptcp:6654:0.0.0.0", "ptcp:6654:0.0.0.0"}, {"ptcp:6654:[::1]", "ptcp:6654:[::1]"},
-      {"ptcp:6654:::1", "ptcp:6654:[::1]"},
+      {"ptcp:6654:::1", "ptcp:6654:[::1]"},       {"pssl:6654", "pssl:6654:127.0.0.1"},
   };
   for (const auto& [text, again] : cases) {
     const auto parsed = parse_listener(text);
@@ -77,7 +79,8 @@ TEST(ListenerText, IsReadAndWritten) {
 TEST(ListenerText, ErrorsSayWhatWouldBeRight) {
   const std::pair<std::string, std::string> cases[] = {
       {"unix:x", "'unix:x': the path of a socket is absolute: unix:/run/lifeline/br0.mgmt"},
-      {"tcp:6654", "'tcp:6654' is no listener; it is written unix:/path or ptcp:port[:ip]"},
+      {"tcp:6654",
+       "'tcp:6654' is no listener; it is written unix:/path, ptcp:port[:ip] or pssl:port[:ip]"},
       {"ptcp:", "'ptcp:': '' is no TCP port, 1..65535"},
       {"ptcp:1:host", "'ptcp:1:host': 'host' is no IP address"},
       {"unix:/" + std::string(107, 'x'),

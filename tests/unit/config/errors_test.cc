@@ -38,11 +38,11 @@ INSTANTIATE_TEST_SUITE_P(
     Shapes, Errors,
     testing::Values(
         Case{"[1, 2]",
-             "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, "
+             "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, tls, "
              "controllers, in_band, fail_mode, listen, openflow_versions, sizes, workers, "
              "idle_sleep_us, log_level; not a list"},
         Case{"hello",
-             "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, "
+             "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, tls, "
              "controllers, in_band, fail_mode, listen, openflow_versions, sizes, workers, "
              "idle_sleep_us, log_level; not a single value"},
         Case{"bridge: [", "t:1:1: this is no YAML: end of sequence flow not found"},
@@ -140,8 +140,24 @@ INSTANTIATE_TEST_SUITE_P(
              "or "
              "[..., ...]), not a single value"},
         Case{"controllers:\n  - ssl:10.0.0.1",
-             "t:2:5: controllers[0]: 'ssl:10.0.0.1': TLS is not supported yet; use tcp:10.0.0.1 on "
-             "a network that you trust"},
+             "t:2:5: controllers[0]: 'ssl:10.0.0.1' needs tls.ca, the file of the authority that "
+             "its "
+             "certificate comes from: a connection whose peer is not checked is not made"},
+        Case{"tls: {certificate: /c, verify: no}",
+             "t:1:6: tls: 'ca' is missing: peers are always checked\n"
+             "t:1:6: tls: 'certificate' and 'private_key' are given together\n"
+             "t:1:24: tls: unknown key 'verify'; known are ca, certificate, private_key"},
+        Case{"tls: {ca: cacert.pem}",
+             "t:1:11: tls.ca: 'cacert.pem' is no absolute path: /etc/lifeline/cacert.pem"},
+        Case{"tls: {ca: /ca}\nlisten: [pssl:6654]",
+             "t:2:10: listen[0]: 'pssl:6654' needs tls.certificate and tls.private_key to show to "
+             "clients"},
+        Case{"tls: {ca: /ca}\ncontrollers: [{address: ssl:10.0.0.1, peer_name: a b}]",
+             "t:2:50: controllers[0].peer_name: expected the DNS name or IP address in the "
+             "controller's certificate, at most 253 characters: controller.example"},
+        Case{"controllers: [{address: tcp:10.0.0.1, peer_name: a}]",
+             "t:1:50: controllers[0].peer_name: a name is checked in a certificate, and "
+             "tcp:10.0.0.1:6653 shows none; use ssl:"},
         Case{"controllers: [{adress: x}]",
              "t:1:15: controllers[0]: 'address' is missing: {address: \"tcp:10.0.0.1\"}\n"
              "t:1:16: controllers[0]: unknown key 'adress'; did you mean 'address'?"},

@@ -99,6 +99,9 @@ TEST(Load, AutomaticWorkersMayBeWrittenOut) { EXPECT_FALSE(must("workers: auto")
 TEST(Dump, LoadsBackToTheSameConfiguration) {
   for (const std::string& text :
        {std::string(), std::string(kEverything), std::string("local: {mtu: 1300}\nlisten: []"),
+        std::string("tls: {ca: /ca.pem, certificate: /a b.pem, private_key: /k.pem}\n"
+                    "controllers: ['ssl:10.0.0.1', {address: 'ssl:10.0.0.2:7', peer_name: c2}]\n"
+                    "listen: ['pssl:6654:0.0.0.0']"),
         std::string("in_band: {vlan: 5}\nlog_level: error\nopenflow_versions: ['1.3']"),
         std::string("ports: [{name: \"010\", device: \"~\"}, {name: 'true', device: '-a:#b'}]\n"
                     "bridge: \"null\"\nlog_level: warn")}) {
