@@ -51,12 +51,13 @@ struct DatapathConfig {
   std::uint32_t upcalls_per_s = 20'000;
   std::uint32_t local_per_s = 100'000;
   // Of each worker, per ingress port: what hidden rules deliver to LOCAL, replies that the DHCP
-  // guard lets in (a tenth of a second's worth at once), and ARP that the next-hop guard lets in (a
-  // second's). What comes from a next hop, by the port it is learned on, is not limited by the
-  // first two.
+  // guard lets in (a tenth of a second's worth at once), ARP that the next-hop guard lets in, and
+  // path MTU messages (a second's). What comes from a next hop, by the port it is learned on, is
+  // not limited by the first two.
   std::uint32_t inband_per_s = 20'000;
   std::uint32_t dhcp_replies_per_s = 1'000;
   std::uint32_t next_hop_arps_per_s = 100;
+  std::uint32_t path_mtu_per_s = 100;
 };
 
 // A packet on its way to the controllers. Valid during the call only.

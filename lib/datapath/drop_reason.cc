@@ -36,6 +36,9 @@ constexpr std::array<DropReasonText, kDropReasons> kTexts = {{
      "not a packet: somebody behind another port claims to be a next hop that is where it was"},
     {"inband_metered", "control traffic for LOCAL beyond the rate of its ingress port"},
     {"dhcp_guard_metered", "not a packet: a copy of a DHCP reply beyond the guard's rate"},
+    {"path_mtu_metered", "not a packet: a copy of a path MTU message beyond the guard's rate"},
+    {"control_fragment",
+     "not a packet: an IP fragment of TCP with a controller, which no hidden rule lets through"},
 }};
 
 }  // namespace

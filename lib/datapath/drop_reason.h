@@ -40,8 +40,10 @@ enum class DropReason : std::uint8_t {
   kFdbMoveRefused,
   kInbandMetered,
   kDhcpGuardMetered,
+  kPathMtuMetered,
+  kControlFragment,
 };
-inline constexpr std::size_t kDropReasons = 31;
+inline constexpr std::size_t kDropReasons = 33;
 
 struct DropReasonText {
   std::string_view name;

@@ -42,6 +42,8 @@ void Lane::execute(const std::uint64_t* words, std::uint32_t n, Packet p) {
       case OpCode::kUpcall: op_upcall(p, op, data); break;
       case OpCode::kDhcpGuard: op_dhcp_guard(p); break;
       case OpCode::kNextHopGuard: op_next_hop_guard(p); break;
+      case OpCode::kPathMtuGuard: op_path_mtu_guard(p); break;
+      case OpCode::kCount: count_drop(static_cast<DropReason>(op.b)); break;
       default:
         if (!op_rewrite(p, op, data)) return;
     }
@@ -166,6 +168,18 @@ void Lane::op_next_hop_guard(Packet& p) {
     copy_to_local(p);
   } else if (shared_.config.next_hop_arps_per_s != 0) {
     count_drop(DropReason::kNextHopMetered);
+  }
+}
+
+void Lane::op_path_mtu_guard(Packet& p) {
+  const std::span<const std::byte> frame = linear(p.m, scratch_.get());
+  packet::Layers layers;
+  const packet::FlowKey key = packet::parse(frame, p.in_port, &layers);
+  if (!is_our_path_mtu(frame, key, layers.l4, *world_.guards)) return;
+  if (meters_of(p).path_mtu.take(now_tsc_)) {
+    copy_to_local(p);
+  } else {
+    count_drop(DropReason::kPathMtuMetered);
   }
 }
 

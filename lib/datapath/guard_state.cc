@@ -4,6 +4,7 @@
 
 #include "packet/dhcp_view.h"
 #include "packet/parse.h"
+#include "packet/path_mtu_view.h"
 
 namespace lifeline::datapath {
 
@@ -11,6 +12,7 @@ using packet::FlowKey;
 
 GuardState::GuardState(const flow::Guards& guards) : guards_(guards) {
   std::sort(guards_.next_hops.begin(), guards_.next_hops.end());
+  std::sort(guards_.remotes.begin(), guards_.remotes.end());
 }
 
 bool GuardState::in_management_vlan(const FlowKey& key) const {
@@ -43,6 +45,43 @@ bool GuardState::wants_next_hop_arp(const FlowKey& key) const {
          std::binary_search(guards_.next_hops.begin(), guards_.next_hops.end(), key.ipv4_src);
 }
 
+bool GuardState::is_remote(const IpAddress& ip, std::uint16_t port) const {
+  return std::binary_search(guards_.remotes.begin(), guards_.remotes.end(),
+                            flow::GuardedRemote{ip, port});
+}
+
+bool GuardState::has_address(const IpAddress& ip) const {
+  const auto at =
+      std::lower_bound(guards_.remotes.begin(), guards_.remotes.end(), flow::GuardedRemote{ip, 0});
+  return at != guards_.remotes.end() && at->ip == ip;
+}
+
+bool GuardState::wants_path_mtu(const FlowKey& key) const {
+  if (!guards_.enabled || guards_.remotes.empty() || key.in_port == flow::kPortLocal ||
+      key.ip_frag != 0 || !guards_.local_mac || key.eth_dst != *guards_.local_mac ||
+      !in_management_vlan(key)) {
+    return false;
+  }
+  if (key.is_ipv4()) {
+    return key.ip_proto == packet::kProtoIcmp && key.tp_src == be16{packet::kIcmpUnreachable} &&
+           key.tp_dst == be16{packet::kIcmpFragmentationNeeded};
+  }
+  return key.is_ipv6() && key.ip_proto == packet::kProtoIcmpv6 &&
+         key.tp_src == be16{packet::kIcmpv6PacketTooBig} && key.tp_dst == be16{0};
+}
+
+bool GuardState::is_control_fragment(const FlowKey& key) const {
+  if (key.ip_frag == 0 || key.ip_proto != packet::kProtoTcp || !guards_.enabled ||
+      !in_management_vlan(key) || !(key.is_ipv4() || key.is_ipv6())) {
+    return false;
+  }
+  const IpAddress src = key.is_ipv4() ? IpAddress{key.ipv4_src} : IpAddress{key.ipv6_src};
+  const IpAddress dst = key.is_ipv4() ? IpAddress{key.ipv4_dst} : IpAddress{key.ipv6_dst};
+  // Later fragments have no ports.
+  if ((key.ip_frag & packet::kFragLater) != 0) return has_address(src) || has_address(dst);
+  return is_remote(src, key.tp_src.host()) || is_remote(dst, key.tp_dst.host());
+}
+
 void DhcpXids::record(std::uint32_t xid, std::uint32_t now_s) {
   std::size_t oldest = 0;
   for (std::size_t i = 0; i < kCells; ++i) {
@@ -72,6 +111,16 @@ bool is_our_dhcp_reply(std::span<const std::byte> frame, std::uint16_t l4, const
   const auto view = packet::parse_dhcp(frame.subspan(l4));
   return view && view->is_reply() && view->chaddr == *guards.local_mac() &&
          xids.asked(view->xid, now_s);
+}
+
+bool is_our_path_mtu(std::span<const std::byte> frame, const FlowKey& key, std::uint16_t l4,
+                     const GuardState& guards) {
+  if (l4 == 0 || l4 >= frame.size()) return false;
+  const bool v4 = key.is_ipv4();
+  const auto view = v4 ? packet::parse_fragmentation_needed(frame.subspan(l4))
+                       : packet::parse_packet_too_big(frame.subspan(l4));
+  const IpAddress to = v4 ? IpAddress{key.ipv4_dst} : IpAddress{key.ipv6_dst};
+  return view && view->src == to && guards.is_remote(view->dst, view->dst_port);
 }
 
 void note_dhcp_request(std::span<const std::byte> frame, const GuardState& guards, DhcpXids& xids,

@@ -26,11 +26,17 @@ class GuardState {
   // Of a packet with this key, should the guard look? `in_port` is where it came in.
   bool wants_dhcp(const packet::FlowKey& key) const;
   bool wants_next_hop_arp(const packet::FlowKey& key) const;
+  bool wants_path_mtu(const packet::FlowKey& key) const;
+  // A fragment of TCP with a remote: no hidden rule matches it.
+  bool is_control_fragment(const packet::FlowKey& key) const;
+  bool is_remote(const IpAddress& ip, std::uint16_t port) const;
   bool in_management_vlan(const packet::FlowKey& key) const;
   bool is_protected(const MacAddress& mac) const;
 
  private:
-  flow::Guards guards_;  // next_hops sorted
+  bool has_address(const IpAddress& ip) const;
+
+  flow::Guards guards_;  // next_hops and remotes sorted
 };
 
 // xids of DHCP requests seen from LOCAL within the last kDhcpXidLife_s. One writer (control lcore),
@@ -50,6 +56,10 @@ class DhcpXids {
 // `frame`: UDP 67 -> 68 by its key. True if it is a well-formed reply to a request of ours.
 bool is_our_dhcp_reply(std::span<const std::byte> frame, std::uint16_t l4, const GuardState& guards,
                        const DhcpXids& xids, std::uint32_t now_s);
+// `frame`: wants_path_mtu() by its key. True if it tells the address it is sent to about a TCP
+// packet from there to a remote.
+bool is_our_path_mtu(std::span<const std::byte> frame, const packet::FlowKey& key, std::uint16_t l4,
+                     const GuardState& guards);
 // Records the xid if the frame (from LOCAL) is a DHCP request of the local MAC.
 void note_dhcp_request(std::span<const std::byte> frame, const GuardState& guards, DhcpXids& xids,
                        std::uint32_t now_s);

@@ -81,6 +81,7 @@ class Lane {
     TokenBucket inband;
     TokenBucket dhcp;
     TokenBucket next_hop;
+    TokenBucket path_mtu;
   };
   // What is known of the packet that operations run on.
   struct Packet {
@@ -115,6 +116,7 @@ class Lane {
   bool op_rewrite(Packet& p, Op op, const std::uint64_t* data);
   void op_dhcp_guard(Packet& p);
   void op_next_hop_guard(Packet& p);
+  void op_path_mtu_guard(Packet& p);
   void op_table(Packet& p, Op op);
   void to_local(Packet& p, bool last, bool inband);
   PortMeters& meters_of(const Packet& p);

@@ -21,6 +21,8 @@ enum class OpCode : std::uint8_t {
   kUpcall,        // a = PacketInReason, b = max_len, c = table id; data: cookie, metadata
   kDhcpGuard,     // deliver to LOCAL if it is our DHCP reply
   kNextHopGuard,  // deliver to LOCAL, rate-limited
+  kPathMtuGuard,  // deliver to LOCAL if it is about our control connection, rate-limited
+  kCount,         // b = DropReason: counts, and goes on
   // -- rewriting
   kSetField,      // a = flow::FieldId; data: the 16 bytes of flow::FieldValue
   kSetVlanVid10,  // b = VID; pushes a tag where there is none

@@ -73,6 +73,11 @@ void translate(const World& world, const packet::FlowKey& key, const rte_mbuf* p
     return;
   }
   if (world.guards->wants_dhcp(key)) compiler.guard({.code = OpCode::kDhcpGuard});
+  if (world.guards->wants_path_mtu(key)) compiler.guard({.code = OpCode::kPathMtuGuard});
+  if (world.guards->is_control_fragment(key)) {
+    compiler.guard(
+        {.code = OpCode::kCount, .b = static_cast<std::uint16_t>(DropReason::kControlFragment)});
+  }
   const table::PublishedRule* hidden = world.tables->lookup_hidden(key, world.version);
   // A hidden rule's NORMAL takes these to LOCAL in any case.
   const bool reaches_local =

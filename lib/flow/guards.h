@@ -19,6 +19,13 @@ struct ManagementVlan {
   bool operator==(const ManagementVlan&) const = default;
 };
 
+// A remote as the guards see it.
+struct GuardedRemote {
+  IpAddress ip;
+  std::uint16_t port = 0;  // TCP, host order
+  auto operator<=>(const GuardedRemote&) const = default;
+};
+
 struct Guards {
   bool enabled = false;  // false: no guard runs
   // Static on LOCAL in the FDB; frames from other ports with it as source are dropped. Without one
@@ -30,6 +37,9 @@ struct Guards {
   // Of the next hops, as far as known: in the FDB they are not moved by whoever claims to be them,
   // and not evicted.
   std::vector<MacAddress> protected_macs;
+  // "Fragmentation needed" that quotes a TCP packet from us to one of these is delivered to LOCAL,
+  // rate-limited; fragments of TCP with one of them are counted. In any order, each once.
+  std::vector<GuardedRemote> remotes;
   ManagementVlan vlan;
   bool operator==(const Guards&) const = default;
 };

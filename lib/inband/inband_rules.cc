@@ -161,12 +161,15 @@ flow::Guards guards(const Facts& facts) {
   for (const RemoteFacts& remote : facts.remotes) {
     if (remote.reach == Reach::kLoopback) continue;
     g.enabled = true;
+    g.remotes.push_back({remote.remote.ip, remote.remote.port});
     for (const NextHop& hop : remote.next_hops) {
       if (hop.ip.is_v4()) add_once(g.next_hops, hop.ip.v4());
       if (names_a_station(hop.mac) && hop.mac != facts.local_mac)
         add_once(g.protected_macs, *hop.mac);
     }
   }
+  std::sort(g.remotes.begin(), g.remotes.end());
+  g.remotes.erase(std::unique(g.remotes.begin(), g.remotes.end()), g.remotes.end());
   return g;
 }
 

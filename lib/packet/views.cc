@@ -2,7 +2,9 @@
 
 #include "packet/arp_view.h"
 #include "packet/dhcp_view.h"
+#include "packet/flow_key.h"
 #include "packet/nd_view.h"
+#include "packet/path_mtu_view.h"
 #include "packet/wire.h"
 
 namespace lifeline::packet {
@@ -102,6 +104,54 @@ std::optional<NdView> parse_nd(std::span<const std::byte> icmpv6) {
     }
     options = options.subspan(bytes);
   }
+  return view;
+}
+
+namespace {
+
+constexpr std::size_t kIcmpBytes = 8;
+
+// `tcp` begins at the quoted TCP header.
+bool read_ports(std::span<const std::byte> tcp, PathMtuView& view) {
+  if (tcp.size() < 4) return false;
+  view.src_port = load<be16>(tcp.data()).host();
+  view.dst_port = load<be16>(tcp.data() + 2).host();
+  return true;
+}
+
+}  // namespace
+
+std::optional<PathMtuView> parse_fragmentation_needed(std::span<const std::byte> icmp) {
+  constexpr std::size_t kMinIpv4Bytes = 20;
+  if (icmp.size() < kIcmpBytes + kMinIpv4Bytes) return std::nullopt;
+  if (load_u8(&icmp[0]) != kIcmpUnreachable || load_u8(&icmp[1]) != kIcmpFragmentationNeeded)
+    return std::nullopt;
+  const std::span<const std::byte> ip = icmp.subspan(kIcmpBytes);
+  const std::uint8_t version = load_u8(&ip[0]);
+  const std::size_t header_bytes = (version & 0xfu) * 4u;
+  if (version >> 4 != 4 || header_bytes < kMinIpv4Bytes || header_bytes > ip.size())
+    return std::nullopt;
+  const bool is_later_fragment = (load<be16>(&ip[6]).host() & 0x1fff) != 0;
+  if (load_u8(&ip[9]) != kProtoTcp || is_later_fragment) return std::nullopt;
+  PathMtuView view;
+  view.mtu = load<be16>(&icmp[6]).host();
+  view.src = load<Ipv4Address>(&ip[12]);
+  view.dst = load<Ipv4Address>(&ip[16]);
+  if (!read_ports(ip.subspan(header_bytes), view)) return std::nullopt;
+  return view;
+}
+
+std::optional<PathMtuView> parse_packet_too_big(std::span<const std::byte> icmpv6) {
+  constexpr std::size_t kIpv6Bytes = 40;
+  if (icmpv6.size() < kIcmpBytes + kIpv6Bytes) return std::nullopt;
+  if (load_u8(&icmpv6[0]) != kIcmpv6PacketTooBig || load_u8(&icmpv6[1]) != 0) return std::nullopt;
+  const std::span<const std::byte> ip = icmpv6.subspan(kIcmpBytes);
+  if (load_u8(&ip[0]) >> 4 != 6 || load_u8(&ip[6]) != kProtoTcp) return std::nullopt;
+  PathMtuView view;
+  view.mtu = load<be32>(&icmpv6[4]).host();
+  view.src = load<Ipv6Address>(&ip[8]);
+  view.dst = load<Ipv6Address>(&ip[24]);
+  if (!read_ports(ip.subspan(kIpv6Bytes), view)) return std::nullopt;
   return view;
 }
 

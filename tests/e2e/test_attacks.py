@@ -127,6 +127,19 @@ class NetworkChanges(Attack):
     def test_the_gateways_mac_changes_silently(self):
         self.next_hop_moves(2, False, 30)
 
+    def test_a_narrow_link_behind_the_gateway_is_learned_below_a_drop_all(self):
+        """Path MTU discovery: the router's "fragmentation needed" reaches the host's stack."""
+        session = self.bring_up(2)
+        session.drop_everything()
+        self.net.uplink.ip("link", "set", "dev", "eth1", "mtu", "1400")
+        # What the controller sends must fit, but it goes on to invite segments of 1460 bytes.
+        self.net.ctl.ip("route", "replace", "default", "via", "10.9.0.1", "mtu", "lock", "1400",
+                        "advmss", "1460")
+        payload = b"m" * 8000
+        self.assertEqual(session.request(openflow.ECHO_REQUEST, payload), payload)
+        self.session_stays()
+        self.assertIn("mtu 1400", self.net.sw.ip("route", "get", "10.9.0.2").stdout)
+
     def test_the_uplink_goes_down_and_up(self):
         self.bring_up(1)
         self.net.uplink.ip("link", "set", "dev", "eth0", "down")

@@ -9,6 +9,7 @@
 #include "packet/nd_view.h"
 #include "packet/packet_builder.h"
 #include "packet/parse.h"
+#include "packet/path_mtu_view.h"
 
 namespace lifeline::packet {
 namespace {
@@ -45,6 +46,13 @@ void check_views(std::span<const std::byte> frame, const FlowKey& key, const Lay
   if (key.ip_proto == kProtoIcmpv6) {
     const auto nd = parse_nd(l4);
     if (nd && !key.nd_target.is_zero()) FUZZ_CHECK(nd->target == key.nd_target);
+    const auto too_big = parse_packet_too_big(l4);
+    FUZZ_CHECK(!too_big || (too_big->src.is_v6() && too_big->dst.is_v6()));
+  }
+  if (key.ip_proto == kProtoIcmp) {
+    const auto needed = parse_fragmentation_needed(l4);
+    FUZZ_CHECK(!needed || (needed->src.is_v4() && needed->dst.is_v4() && needed->mtu <= 0xffff));
+    FUZZ_CHECK(!needed || (key.tp_src == be16{3} && key.tp_dst == be16{4}));
   }
 }
 

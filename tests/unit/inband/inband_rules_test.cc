@@ -442,5 +442,19 @@ TEST(InbandDiff, AnotherReasonAloneIsNoChangeOfTheTable) {
   EXPECT_EQ(letters(d.reworded), "defghi");
 }
 
+TEST(Guards, KnowEachRemoteOnceForPathMtuMessages) {
+  Facts f;
+  f.enabled = true;
+  const Ipv4Address other = Ipv4Address::of(1, 2, 3, 4);
+  f.remotes = {{remote(kController), Reach::kRouted, {}},
+               {remote(other, 6633), Reach::kNoRoute, {}},
+               {{"again", kController, 6653}, Reach::kRouted, {}},
+               {remote(Ipv4Address::of(127, 0, 0, 1)), Reach::kLoopback, {}}};
+  EXPECT_THAT(guards(f).remotes, ElementsAre(flow::GuardedRemote{other, 6633},
+                                             flow::GuardedRemote{kController, 6653}));
+  f.enabled = false;
+  EXPECT_THAT(guards(f).remotes, IsEmpty());
+}
+
 }  // namespace
 }  // namespace lifeline::inband

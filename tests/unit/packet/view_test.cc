@@ -1,11 +1,14 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "guarded.h"
 #include "packet/arp_view.h"
 #include "packet/dhcp_view.h"
 #include "packet/nd_view.h"
 #include "packet/packet_builder.h"
 #include "packet/parse.h"
+#include "packet/path_mtu_view.h"
 
 namespace lifeline::packet {
 namespace {
@@ -142,6 +145,58 @@ TEST(NdView, RefusesOptionsThatLie) {
     ns[25] = static_cast<std::byte>(length);
     EXPECT_FALSE(parse_nd(ns)) << length;
   }
+}
+
+// An ICMP message alone, about a TCP packet of which it quotes the first `quoted` bytes.
+Frame icmp_about(const Frame& packet, bool v6, std::size_t quoted = 48) {
+  const std::span<const std::byte> quote =
+      std::span(packet).subspan(14, std::min(quoted, packet.size() - 14));
+  PacketBuilder b;
+  if (v6)
+    b.icmpv6(2, 0, 1280);
+  else
+    b.icmp(3, 4, 1400);
+  return b.payload(quote).build();
+}
+
+Frame tcp4() { return PacketBuilder().eth(kA, kB).ipv4(kIp1, kIp2).tcp(40000, 6653).build(); }
+Frame tcp6() { return PacketBuilder().eth(kA, kB).ipv6(k6, k6).tcp(40000, 6653).build(); }
+
+TEST(PathMtuView, ReadsTheQuotedPacketOfBothFamilies) {
+  const PathMtuView v4{.mtu = 1400, .src = kIp1, .dst = kIp2, .src_port = 40000, .dst_port = 6653};
+  EXPECT_EQ(parse_fragmentation_needed(icmp_about(tcp4(), false)), v4);
+  EXPECT_EQ(parse_fragmentation_needed(icmp_about(tcp4(), false, 28)), v4) << "RFC 792's 8 bytes";
+  const PathMtuView v6{.mtu = 1280, .src = k6, .dst = k6, .src_port = 40000, .dst_port = 6653};
+  EXPECT_EQ(parse_packet_too_big(icmp_about(tcp6(), true)), v6);
+}
+
+TEST(PathMtuView, EveryCutIsRefusedAndNothingBehindTheEndIsRead) {
+  const Frame v4 = icmp_about(tcp4(), false);
+  const Frame v6 = icmp_about(tcp6(), true);
+  GuardedBytes memory;
+  for (std::size_t n = 0; n < 8 + 20 + 4; ++n)
+    EXPECT_FALSE(parse_fragmentation_needed(memory.hold(std::span(v4).first(n)))) << n;
+  for (std::size_t n = 0; n < 8 + 40 + 4; ++n)
+    EXPECT_FALSE(parse_packet_too_big(memory.hold(std::span(v6).first(n)))) << n;
+}
+
+TEST(PathMtuView, RefusesWhatDoesNotQuoteTcp) {
+  const auto refused = [](std::size_t at, std::uint8_t value, bool v6) {
+    Frame icmp = v6 ? icmp_about(tcp6(), true) : icmp_about(tcp4(), false);
+    icmp[at] = std::byte{value};
+    return !(v6 ? parse_packet_too_big(icmp) : parse_fragmentation_needed(icmp));
+  };
+  EXPECT_TRUE(refused(0, 11, false)) << "time exceeded";
+  EXPECT_TRUE(refused(1, 3, false)) << "port unreachable";
+  EXPECT_TRUE(refused(8, 0x65, false)) << "version 6 in IPv4's message";
+  EXPECT_TRUE(refused(8, 0x44, false)) << "header of 16 bytes";
+  EXPECT_TRUE(refused(8, 0x4f, false)) << "header longer than the quote";
+  EXPECT_TRUE(refused(8 + 7, 1, false)) << "a later fragment";
+  EXPECT_TRUE(refused(8 + 9, kProtoUdp, false));
+  EXPECT_TRUE(refused(0, 1, true)) << "unreachable";
+  EXPECT_TRUE(refused(1, 1, true));
+  EXPECT_TRUE(refused(8, 0x45, true)) << "version 4 in IPv6's message";
+  EXPECT_TRUE(refused(8 + 6, 0, true)) << "an extension header";
 }
 
 }  // namespace
