@@ -97,11 +97,13 @@ enum class FailMode : std::uint8_t { kSecure, kStandalone };
 struct Listener {
   enum class Kind : std::uint8_t { kUnix, kTcp, kTls };
   Kind kind = Kind::kUnix;
-  std::string path;                                   // kUnix: absolute
+  // kUnix: absolute. One that ends in ".snoop" is where ovs-ofctl snoop connects: it only listens.
+  std::string path;
   IpAddress address = Ipv4Address::of(127, 0, 0, 1);  // kTcp, kTls
   std::uint16_t port = 0;                             // kTcp, kTls
 
   bool operator==(const Listener&) const = default;
+  bool is_snoop() const { return kind == Kind::kUnix && path.ends_with(".snoop"); }
   std::string to_string() const;  // "unix:/run/lifeline/br0.mgmt", "pssl:6654:127.0.0.1"
 };
 
@@ -130,7 +132,7 @@ struct Config {
   Tls tls;  // all empty unless some controller or listener uses it
   InBand in_band;
   FailMode fail_mode = FailMode::kStandalone;  // as Open vSwitch's
-  std::vector<Listener> listen;                // default: unix:<run_dir>/<bridge>.mgmt
+  std::vector<Listener> listen;                // default: <bridge>.mgmt and .snoop in run_dir
   std::vector<std::uint8_t> openflow_versions =
       all_openflow_versions();  // wire versions, ascending
   Sizes sizes;

@@ -310,7 +310,8 @@ void Loader::load_in_band(const Mapping& top) {
 void Loader::load_listen(const Mapping& top) {
   const auto node = top.get("listen");
   if (!node) {
-    c_.listen = {{.path = fmt::format("{}/{}.mgmt", c_.run_dir, c_.bridge)}};
+    for (const char* what : {"mgmt", "snoop"})
+      c_.listen.push_back({.path = fmt::format("{}/{}.{}", c_.run_dir, c_.bridge, what)});
     return;
   }
   std::size_t i = 0;

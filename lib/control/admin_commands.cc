@@ -243,6 +243,8 @@ json AdminCommands::stats() const {
       agent.packet_in_slow_reader);
   add("async_slow_reader", "other messages a controller was too slow to read",
       agent.async_slow_reader);
+  add("snoop_slow_reader", "copies for ovs-ofctl snoop that it was too slow to read",
+      agent.snoop_slow_reader);
   add("packet_out_failed", "packet-outs that could not be sent", agent.packet_out_failed);
   add("connections_broken", "connections closed by the switch: garbage, silence, no common version",
       agent.connections_broken);

@@ -114,8 +114,10 @@ void Listener::shake_hands(Stream::Socket socket) {
 }
 
 void Listener::begin_session(Stream::AnySocket socket) {
-  sessions_.push_back(std::make_unique<OfSession>(agent_, ofagent::ConnectionKind::kService, clock_,
-                                                  std::move(socket), [](std::string_view) {}));
+  const auto kind =
+      where_.is_snoop() ? ofagent::ConnectionKind::kSnoop : ofagent::ConnectionKind::kService;
+  sessions_.push_back(std::make_unique<OfSession>(agent_, kind, clock_, std::move(socket),
+                                                  [](std::string_view) {}));
 }
 
 void Listener::poll() {

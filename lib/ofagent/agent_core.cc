@@ -57,6 +57,7 @@ bool AgentCore::serve(Connection& c, Budget& budget) {
     auto decoded = c.channel.next();
     if (!decoded) return false;
     budget.charge(kCostMessage);
+    if (c.kind == ConnectionKind::kSnoop) continue;
     const Request request = Request::of(decoded->header.xid, c.channel.last_message());
     handle_message(*this, c, request, std::move(decoded->message), budget);
   }
@@ -81,6 +82,13 @@ bool AgentCore::serve_all(Budget& budget) {
     more |= serve(*c, budget);
   }
   return more;
+}
+
+void AgentCore::copy_to_snoops(openflow::BytesView message) {
+  for (const auto& [id, c] : connections) {
+    if (c->kind != ConnectionKind::kSnoop || c->is_gone || !c->channel.is_up()) continue;
+    if (!c->channel.try_send_bytes(message)) ++counters.snoop_slow_reader;
+  }
 }
 
 bool AgentCore::run(Budget& budget) {

@@ -33,6 +33,8 @@ class AgentCore {
   void announce_port(openflow::PortReason reason, const PortInfo& port);
   void announce_packet(const PacketIn& packet);
   void set_has_controllers(bool has_controllers);
+  // Of a message from or to a primary controller.
+  void copy_to_snoops(openflow::BytesView message);
 
   // The agent's own changes of the tables carry this in begin_change().
   static constexpr ConnectionId kAgent = 0;

@@ -36,8 +36,13 @@ SwitchAgent::~SwitchAgent() = default;
 
 ConnectionId SwitchAgent::add_connection(ConnectionKind kind) {
   const ConnectionId id = ++impl_->last_id;
-  impl_->connections.emplace(id, std::make_unique<Connection>(
-                                     id, kind, channel_config(impl_->config, kind), impl_->now()));
+  auto connection =
+      std::make_unique<Connection>(id, kind, channel_config(impl_->config, kind), impl_->now());
+  if (kind == ConnectionKind::kPrimary) {
+    connection->channel.set_monitor(
+        [core = impl_.get()](openflow::BytesView message) { core->copy_to_snoops(message); });
+  }
+  impl_->connections.emplace(id, std::move(connection));
   return id;
 }
 

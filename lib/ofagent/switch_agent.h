@@ -34,6 +34,8 @@ enum class ConnectionKind : std::uint8_t {
              // fail mode
   kService,  // accepted by a listener (ovs-ofctl): asynchronous messages only once it has set
              // miss_send_len, as Open vSwitch does
+  kSnoop,    // accepted by a ".snoop" listener: gets a copy of every message from and to the
+             // primary controllers; what it says itself is not listened to
 };
 
 struct AgentConfig {
@@ -69,6 +71,7 @@ struct AgentCounters {
   std::uint64_t packet_in_slow_reader = 0;
   std::uint64_t async_slow_reader = 0;
   std::uint64_t packet_out_failed = 0;
+  std::uint64_t snoop_slow_reader = 0;   // copies that a snooping tool was too slow to read
   std::uint64_t connections_broken = 0;  // closed by us: garbage, silence, no common version
 };
 

@@ -121,6 +121,7 @@ std::optional<Decoded> Channel::next() {
     input_begin_ += bytes->size();
     ++counters_.rx_messages;
     last_message_ = *bytes;
+    if (monitor_) monitor_(*bytes);
     std::optional<Decoded> message = handle(*bytes);
     if (message) return message;
   }
@@ -190,6 +191,7 @@ bool Channel::wants_input() const {
 
 void Channel::queue(Bytes message) {
   if (is_closed() || message.empty()) return;
+  if (monitor_) monitor_(message);
   ++counters_.tx_messages;
   counters_.tx_bytes += message.size();
   output_bytes_ += message.size();
@@ -221,6 +223,15 @@ bool Channel::try_send(const Message& message, std::uint32_t xid) {
     return false;
   }
   return send(message, xid);
+}
+
+bool Channel::try_send_bytes(BytesView message) {
+  if (!is_up()) return false;
+  if (output_bytes_ >= config_.output_soft_bytes) {
+    ++counters_.tx_dropped;
+    return false;
+  }
+  return send_bytes(Bytes(message.begin(), message.end()));
 }
 
 bool Channel::send_error(ErrorId id, std::uint32_t xid, BytesView offending) {

@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -79,6 +80,8 @@ class Channel {
   // As send(), but drops the message (false, counted) when the soft bound is reached; for
   // packet-ins and other asynchronous messages.
   bool try_send(const Message& message, std::uint32_t xid);
+  // An encoded message that may be of any version; dropped like try_send()'s.
+  bool try_send_bytes(BytesView message);
   // Answers `offending`'s header with its error.
   bool send_error(ErrorId id, std::uint32_t xid, BytesView offending = {});
   // A xid for messages of our own; never 0.
@@ -94,6 +97,12 @@ class Channel {
   void tick(TimePoint now);
   // When tick() has something to do; nullopt: never (closed, or no probes).
   std::optional<TimePoint> deadline() const;
+
+  // Sees each whole message from now on, from the peer and to it, in this order of events: what
+  // comes before it is worked on, what goes when it is queued. May not call the channel.
+  void set_monitor(std::function<void(BytesView message)> monitor) {
+    monitor_ = std::move(monitor);
+  }
 
   // First reason wins. `reason` reads after "closed: ".
   void close(std::string reason);
@@ -120,6 +129,7 @@ class Channel {
   Version version_ = Version::k13;
   std::string close_reason_;
   ChannelCounters counters_;
+  std::function<void(BytesView)> monitor_;
   TimePoint last_receive_;  // the last bytes in; at first the start; with a probe out, its time
   std::uint32_t xid_ = 0;
 

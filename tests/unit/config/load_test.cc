@@ -56,6 +56,9 @@ TEST(Load, AnEmptyDocumentIsTheDefault) {
     EXPECT_FALSE(c.workers);
   }
   EXPECT_EQ(must("").listen.at(0).to_string(), "unix:/run/lifeline/br0.mgmt");
+  EXPECT_EQ(must("").listen.at(1).to_string(), "unix:/run/lifeline/br0.snoop");
+  EXPECT_FALSE(must("").listen.at(0).is_snoop());
+  EXPECT_TRUE(must("").listen.at(1).is_snoop());
   EXPECT_TRUE(must("listen: []").listen.empty());
 }
 

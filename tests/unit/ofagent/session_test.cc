@@ -165,6 +165,29 @@ TEST_F(SessionTest, ASlowReaderStopsItsOwnRequestsAndIsBounded) {
   EXPECT_TRUE(small.wants_input(slow.id()));
 }
 
+TEST_F(SessionTest, ASnoopingToolSeesBothSidesOfPrimaryControllersAndChangesNothing) {
+  Peer controller = primary();
+  Peer snoop{agent, ConnectionKind::kSnoop, Version::k13};
+  Peer tool{agent, ConnectionKind::kService, Version::k13};
+  controller.ask<openflow::BarrierReply>(openflow::BarrierRequest{});
+  snoop.run();
+  EXPECT_TRUE(snoop.next<openflow::BarrierRequest>());
+  EXPECT_TRUE(snoop.next<openflow::BarrierReply>());
+  tool.ask<openflow::BarrierReply>(openflow::BarrierRequest{});
+  snoop.tell(openflow::BarrierRequest{});  // neither a tool's messages nor an answer to its own
+}
+
+TEST_F(SessionTest, ASnoopingToolThatDoesNotReadLosesCopiesAndHoldsNobodyUp) {
+  AgentConfig config;
+  config.max_output_bytes = 10'000;
+  SwitchAgent small{writer, backend, clock, config};
+  Peer controller{small, ConnectionKind::kPrimary, Version::k13};
+  Peer snoop{small, ConnectionKind::kSnoop, Version::k13};
+  for (int i = 0; i < 2000; ++i) controller.ask<openflow::BarrierReply>(openflow::BarrierRequest{});
+  EXPECT_GT(small.counters().snoop_slow_reader, 0u);
+  EXPECT_LT(small.take_output(snoop.id()).size(), 20'000u);
+}
+
 TEST_F(SessionTest, ASilentControllerIsProbedAndGivenUp) {
   Peer c = primary();
   ASSERT_TRUE(agent.next_deadline());
