@@ -7,6 +7,7 @@
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
+#include <chrono>
 #include <csignal>
 #include <utility>
 #include <vector>
@@ -80,6 +81,7 @@ ofagent::AgentConfig agent_config(const config::Config& config) {
   agent.tables.max_rules_per_table = config.sizes.flows;
   agent.fail_mode = config.fail_mode == config::FailMode::kSecure ? ofagent::FailMode::kSecure
                                                                   : ofagent::FailMode::kStandalone;
+  agent.probe_interval = std::chrono::seconds{config.inactivity_probe_s};
   agent.has_controllers = !config.controllers.empty();
   agent.version_10 = speaks(0x01);
   agent.version_13 = speaks(0x04);

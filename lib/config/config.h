@@ -132,6 +132,10 @@ struct Config {
   Tls tls;  // all empty unless some controller or listener uses it
   InBand in_band;
   FailMode fail_mode = FailMode::kStandalone;  // as Open vSwitch's
+  // Seconds of silence, 1..3600, after which a controller is asked for a sign of life. The
+  // connection is given up after twice as much; stand-alone forwarding begins after three times as
+  // much.
+  std::uint32_t inactivity_probe_s = 5;
   std::vector<Listener> listen;                // default: <bridge>.mgmt and .snoop in run_dir
   std::vector<std::uint8_t> openflow_versions =
       all_openflow_versions();  // wire versions, ascending

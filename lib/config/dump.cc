@@ -84,6 +84,7 @@ std::string dump(const Config& c) {
   out += fmt::format("in_band:\n  enabled: {}\n  vlan: {}\n", c.in_band.enabled,
                      vlan_text(c.in_band.vlan));
   out += fmt::format("fail_mode: {}\n", c.fail_mode == FailMode::kSecure ? "secure" : "standalone");
+  out += fmt::format("inactivity_probe_s: {}\n", c.inactivity_probe_s);
   dump_texts("listen", c.listen, out);
   out += "openflow_versions: [";
   for (std::size_t i = 0; i < c.openflow_versions.size(); ++i)

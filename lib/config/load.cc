@@ -368,6 +368,7 @@ void Loader::load_rest(const Mapping& top) {
     if (const auto which = r_.choice(*node, "fail_mode", {"secure", "standalone"}))
       c_.fail_mode = *which == 0 ? FailMode::kSecure : FailMode::kStandalone;
   }
+  number(top, "inactivity_probe_s", 1, 3600, c_.inactivity_probe_s);
   if (const auto node = top.get("workers")) {
     if (!node->IsScalar() || node->Scalar() != "auto")
       number(top, "workers", 1, kMaxWorkers, c_.workers);
@@ -384,8 +385,8 @@ void Loader::load_rest(const Mapping& top) {
 Config Loader::load(const YAML::Node& root) {
   const Mapping top(r_, root, "",
                     {"bridge", "datapath_id", "run_dir", "local", "ports", "tls", "controllers",
-                     "in_band", "fail_mode", "listen", "openflow_versions", "sizes", "workers",
-                     "idle_sleep_us", "log_level"});
+                     "in_band", "fail_mode", "inactivity_probe_s", "listen", "openflow_versions",
+                     "sizes", "workers", "idle_sleep_us", "log_level"});
   load_bridge(top);
   load_local(top);
   load_ports(top);

@@ -39,12 +39,12 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{"[1, 2]",
              "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, tls, "
-             "controllers, in_band, fail_mode, listen, openflow_versions, sizes, workers, "
-             "idle_sleep_us, log_level; not a list"},
+             "controllers, in_band, fail_mode, inactivity_probe_s, listen, openflow_versions, "
+             "sizes, workers, idle_sleep_us, log_level; not a list"},
         Case{"hello",
              "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, tls, "
-             "controllers, in_band, fail_mode, listen, openflow_versions, sizes, workers, "
-             "idle_sleep_us, log_level; not a single value"},
+             "controllers, in_band, fail_mode, inactivity_probe_s, listen, openflow_versions, "
+             "sizes, workers, idle_sleep_us, log_level; not a single value"},
         Case{"bridge: [", "t:1:1: this is no YAML: end of sequence flow not found"},
         Case{"a: b: c", "t:1:5: this is no YAML: illegal map value"},
         Case{"brdge: br0", "t:1:1: unknown key 'brdge'; did you mean 'bridge'?"},
@@ -95,6 +95,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"fail_mode: standalon",
              "t:1:12: fail_mode: 'standalon' is not one of secure, standalone; did you mean "
              "'standalone'?"},
+        Case{"inactivity_probe_s: 0", "t:1:21: inactivity_probe_s: 0 is not in 1..3600"},
         Case{"log_level: loud", "t:1:12: log_level: 'loud' is not one of error, warn, info, debug"},
         Case{"workers: 0", "t:1:10: workers: 0 is not in 1..63"},
         Case{"workers: [1]", "t:1:10: workers: expected a single value, not a list"},

@@ -38,6 +38,7 @@ ports:
 controllers: ["tcp:10.0.0.1", {address: "tcp:[2001:db8::1]:6633"}]
 in_band: {enabled: false, vlan: any}
 fail_mode: secure
+inactivity_probe_s: 7
 listen: ["unix:/tmp/x.mgmt", "ptcp:6654:0.0.0.0"]
 openflow_versions: [1.3, "1.0"]
 sizes: {flows: 10, fdb: 16, fdb_ageing_s: 10, exact_entries: 1024, mbufs: 2048}
@@ -75,6 +76,7 @@ TEST(Load, ReadsEveryKey) {
   EXPECT_EQ(c.controllers[1].to_string(), "tcp:[2001:db8::1]:6633");
   EXPECT_EQ(c.in_band, (InBand{false, {VlanScope::Kind::kAny, 0}}));
   EXPECT_EQ(c.fail_mode, FailMode::kSecure);
+  EXPECT_EQ(c.inactivity_probe_s, 7u);
   EXPECT_EQ(c.listen.size(), 2u);
   EXPECT_EQ(c.openflow_versions, (std::vector<std::uint8_t>{0x01, 0x04}));
   EXPECT_EQ(c.sizes, (Sizes{10, 16, 10, 1024, 2048}));
