@@ -258,6 +258,7 @@ Expected<void> Switch::Impl::start_in_band() {
   inband->set_enabled(config.in_band.enabled);
   inband->set_local_device(config.local.name);
   inband->set_vlan(management_vlan(config.in_band.vlan));
+  inband->set_relay_arp(config.in_band.relay_arp);
   std::vector<inband::Remote> remotes;
   for (const auto& controller : config.controllers) {
     remotes.push_back(remote_of(controller));

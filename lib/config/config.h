@@ -87,6 +87,8 @@ struct VlanScope {
 struct InBand {
   bool enabled = true;
   VlanScope vlan;
+  // Lets hosts resolve the next hop through us: switches behind this one need it.
+  bool relay_arp = false;
 
   bool operator==(const InBand&) const = default;
 };

@@ -78,6 +78,12 @@ void InbandAgent::set_vlan(const flow::ManagementVlan& vlan) {
   dirty_ = true;
 }
 
+void InbandAgent::set_relay_arp(bool relay) {
+  if (relay == relay_arp_) return;
+  relay_arp_ = relay;
+  dirty_ = true;
+}
+
 InbandAgent::RemoteState* InbandAgent::find(std::string_view id) {
   const auto it = std::find_if(remotes_.begin(), remotes_.end(),
                                [&](const RemoteState& r) { return r.remote.id == id; });
@@ -455,6 +461,7 @@ Facts InbandAgent::collect_facts() const {
   f.enabled = enabled_;
   if (local_) f.local_mac = local_->mac;
   f.vlan = vlan_;
+  f.relay_arp = relay_arp_;
   for (const RemoteState& r : remotes_) {
     RemoteFacts& fact = f.remotes.emplace_back(RemoteFacts{r.remote, r.reach, {}});
     for (const Hop& h : r.hops) fact.next_hops.push_back(h.fact);

@@ -84,6 +84,8 @@ class InbandAgent {
   // until it is deleted; then the name is looked for again.
   void set_local_device(std::string name);
   void set_vlan(const flow::ManagementVlan& vlan);
+  // Second matches of (d) and (e), see inband_rules.h. Off until it is switched on.
+  void set_relay_arp(bool relay);
 
   // Remotes by id. Replaces the whole list; what is known of a remote that stays is kept. An error
   // (and no change) if an id is empty or appears twice, a port is 0, or an address is not a host's.
@@ -179,6 +181,7 @@ class InbandAgent {
   bool round_pending_ = false;
   std::optional<TimePoint> writer_retry_at_;
   flow::ManagementVlan vlan_;
+  bool relay_arp_ = false;
   std::vector<RemoteState> remotes_;
   Facts facts_;
   std::vector<Installed> installed_;

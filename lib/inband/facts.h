@@ -57,6 +57,7 @@ struct Facts {
   std::optional<MacAddress> local_mac;
   std::vector<RemoteFacts> remotes;
   flow::ManagementVlan vlan;
+  bool relay_arp = false;  // others may resolve the next hops through us
   bool operator==(const Facts&) const = default;
 };
 

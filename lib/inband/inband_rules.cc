@@ -89,12 +89,15 @@ void add_local(Collector& rules, MacAddress mac) {
   rules.add(Kind::kFromLocalArp, arp(kArpRequest).eth_src(mac), "local port");
 }
 
-void add_next_hops(Collector& rules, const RemoteFacts& remote) {
+void add_next_hops(Collector& rules, const RemoteFacts& remote, bool relay_arp) {
   for (const NextHop& hop : remote.next_hops) {
     if (!hop.ip.is_v4() || !names_a_station(hop.mac)) continue;
     const std::string why = fmt::format("next hop {} of {}", hop.ip.to_string(), remote.remote.id);
     rules.add(Kind::kToNextHopArp, arp(kArpReply).eth_dst(*hop.mac), why);
     rules.add(Kind::kFromNextHopArp, arp(kArpRequest).eth_src(*hop.mac), why);
+    if (!relay_arp) continue;
+    rules.add(Kind::kToNextHopArp, arp(kArpRequest).arp_tpa(hop.ip.v4()), why);
+    rules.add(Kind::kFromNextHopArp, arp(kArpReply).eth_src(*hop.mac).arp_spa(hop.ip.v4()), why);
   }
 }
 
@@ -142,7 +145,7 @@ std::vector<HiddenRule> hidden_rules(const Facts& facts) {
   if (names_a_station(facts.local_mac)) add_local(rules, *facts.local_mac);
   for (const RemoteFacts& remote : facts.remotes) {
     if (remote.reach == Reach::kLoopback || remote.remote.ip.is_v6()) continue;
-    add_next_hops(rules, remote);
+    add_next_hops(rules, remote, facts.relay_arp);
     add_remote(rules, remote.remote);
   }
   return rules.take();

@@ -14,6 +14,15 @@
 //   h  to-remote-tcp       TCP, ip_dst=remote IP, tcp_dst=remote port        each remote
 //   i  from-remote-tcp     TCP, ip_src=remote IP, tcp_src=remote port        each remote
 //
+// With relay_arp, (d) and (e) have a second match each, for each next hop:
+//
+//   d  ARP request, arp_tpa=next-hop IP
+//   e  ARP reply, eth_src=next-hop MAC, arp_spa=next-hop IP
+//
+// Without them a switch behind this one, whose address nobody here knows, cannot ask for its next
+// hop and learns it only when the next hop asks for something itself. They are broader than the
+// rest (any host may ask), so the operator says where switches hang behind this one.
+//
 // Why this way. The set of rules is a function of the facts and of nothing else: not of what was
 // installed before, not of the order in which the facts came, not of the state of a connection.
 // So a lost fact cannot leave a rule behind, a reconnecting remote cannot lose one, and every

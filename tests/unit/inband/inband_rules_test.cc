@@ -262,6 +262,24 @@ TEST_F(Narrow, ERequestOfTheNextHop) {
   EXPECT_EQ(hit(arp(1, kOtherMac, MacAddress::broadcast(), kA, kB)), "");
 }
 
+TEST_F(Narrow, WithRelayArpAnybodyResolvesTheNextHopAndNobodyElse) {
+  const packet::Frame question = arp(1, kHost, MacAddress::broadcast(), kA, kGateway);
+  const packet::Frame answer = arp(2, kGatewayMac, kHost, kGateway, kA);
+  EXPECT_EQ(hit(question), "");
+  EXPECT_EQ(hit(answer), "");
+  Facts f = typical();
+  f.relay_arp = true;
+  rules = hidden_rules(f);
+  EXPECT_EQ(letters(rules), "abcddeefghi");
+  EXPECT_EQ(hit(question), "d");
+  EXPECT_EQ(hit(answer), "e");
+  EXPECT_EQ(hit(arp(1, kHost, MacAddress::broadcast(), kA, kNear)), "") << "for another";
+  EXPECT_EQ(hit(arp(2, kHost, kPeer, kGateway, kA)), "") << "who is not the next hop answers";
+  EXPECT_EQ(hit(arp(2, kGatewayMac, kPeer, kNear, kA)), "") << "it answers for another";
+  f.remotes[0].next_hops[0].mac.reset();
+  EXPECT_EQ(letters(hidden_rules(f)), "abcfghi");
+}
+
 TEST_F(Narrow, FReplyToTheRemote) {
   EXPECT_EQ(hit(arp(2, kHost, kPeer, kA, kController)), "f");
   EXPECT_EQ(hit(arp(1, kHost, kPeer, kA, kController)), "") << "a request";
