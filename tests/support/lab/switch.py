@@ -60,17 +60,18 @@ class Switch:
     """One lifeline in the namespace `space`.
 
     ports: names of devices in that namespace, each opened with DPDK's af_packet driver and given
-    OpenFlow numbers from 1. `config` entries are merged over the defaults of the tests.
+    OpenFlow numbers from 1. `config` entries are merged over the defaults of the tests. `name` tells
+    apart several in one lab.
     """
 
-    def __init__(self, lab, space, ports, controllers, config=None, eal=None, allow=()):
+    def __init__(self, lab, space, ports, controllers, config=None, eal=None, allow=(), name=""):
         self.lab = lab
         self.space = space
         self.ports = list(ports)
         self.process = None
         self.bridge = "br0"
-        self.run_dir = lab.path("run")
-        self.config_path = lab.path("lifeline.yaml")
+        self.run_dir = lab.path("run" + name)
+        self.config_path = lab.path(f"lifeline{name}.yaml")
         # Before the local port has its address there is no way to a remote; the switch says so once.
         self.allowed = [r"WARN inband: remote .*: no route: ", *allow]
         self._extra_eal = eal

@@ -1,0 +1,263 @@
+"""The six set-ups of lab/topology.py. Each test brings one up, once, and lets one disturbance after the other loose
+on it, on top of a rule that drops everything: the OpenFlow session has to stay (the same TCP connection, which
+answers an echo), or to be back within a stated time where its cause ended it."""
+
+import time
+
+from lab import case, openflow, topology, wait
+
+GATEWAY_MAC = "02:aa:bb:cc:dd:%02x"
+FLOWS = 40  # the most that the table holds in these tests
+
+# What a controller may try against the control connection: each is installed at priority 65535.
+TRICKS = ("in_port=LOCAL,actions=mod_dl_src:02:00:00:00:66:66,NORMAL",
+          "in_port=LOCAL,actions=mod_vlan_vid:7,NORMAL",
+          "tcp,tp_dst=6653,actions=mod_tp_dst:1,NORMAL",
+          "tcp,tp_src=6653,actions=mod_nw_dst:10.0.0.99,LOCAL",
+          "arp,actions=mod_dl_dst:02:00:00:00:66:66,output:2",
+          "dl_vlan=0xffff,actions=mod_vlan_vid:9,in_port")
+
+
+class SetUp(case.LabTest):
+    def bring_up(self, setup, how="static", network=None, **kwargs):
+        """Secure, with an empty table."""
+        self.net = network or topology.Network(self.lab, setup)
+        self.controller = openflow.Controller(self.net.ctl).start()
+        config = {"sizes": {"flows": FLOWS}, "inactivity_probe_s": 1, **kwargs.pop("config", {})}
+        if how != "static":
+            self.require(how, "dnsmasq")
+            self.net.serve_dhcp()
+        self.lifeline = self.watch(self.net.make_switch(config=config, **kwargs)).start()
+        self.net.address_local(self.lifeline, how)
+        self.session = self.controller.session()
+        self.known, self.mark = 1, 0
+        self.stays("bring-up")
+        self.all_rules()
+
+    def letters(self, lifeline=None):
+        return "".join(sorted(set((lifeline or self.lifeline).hidden_letters())))
+
+    def all_rules(self):
+        self.lab.until(lambda: self.letters() == "abcdefghi", "rules (a) to (i) stand")
+
+    def stays(self, what, timeout=5.0):
+        """The same session, alive."""
+        print(f"{time.monotonic() - self.lab.started:5.1f} s  {what}")  # shown when the test fails
+        self.session.echo(timeout)
+        remote = self.lifeline.remote()
+        self.assertEqual(remote["state"], "connected", what)
+        self.assertEqual(remote["connections"], self.known, f"{what}: the switch connected again")
+        self.mark = len(self.controller.sessions)
+
+    def back(self, what, within_s):
+        """Another session, alive, within so many seconds of now."""
+        print(f"{time.monotonic() - self.lab.started:5.1f} s  {what}")
+
+        def newest():
+            ready = [s for s in self.controller.sessions[self.mark:] if s.ready.is_set() and not s.closed.is_set()
+                     and s is not self.session and s.datapath_id == self.session.datapath_id]
+            return ready[-1] if ready else None
+        self.session = self.lab.until(newest, f"{what}: the session is back", within_s, 0.005)
+        self.session.echo()
+        self.lab.until(self.lifeline.connected, f"{what}: the status says connected")
+        self.known = self.lifeline.remote()["connections"]
+        self.mark = len(self.controller.sessions)
+
+    # Disturbances ---------------------------------------------------------------------------------
+
+    def by_the_controller(self):
+        """All that OpenFlow can do. Ends with a rule of priority 65535 that drops everything."""
+        net, lifeline = self.net, self.lifeline
+        for number, trick in enumerate(TRICKS):
+            lifeline.ofctl("add-flow", f"priority=65535,cookie={number},{trick}")
+            self.stays(trick)
+        self.session.delete_flows()
+        self.stays("del-flows")
+        rules = "".join(f"priority={n + 1},ip,nw_dst=10.66.0.{n + 1},actions=drop\n" for n in range(FLOWS))
+        path = self.lab.path("full.flows")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(rules)
+        lifeline.ofctl("add-flows", path)
+        refused = lifeline.ofctl("add-flow", "priority=9,ip,nw_dst=10.66.1.1,actions=drop", check=False)
+        self.assertIn("FULL", refused.stdout + refused.stderr)
+        for space, device in ((net.sw, "br0"), (net.uplink, "eth0")):
+            space.ip("neigh", "flush", "dev", device)
+        self.stays("a full table")
+        self.assertEqual(self.letters(lifeline), "abcdefghi")
+        self.session.send(9, b"\x00\x01\xff\xff")  # SET_CONFIG, fragments: drop
+        self.session.barrier()
+        self.stays("fragments dropped")
+        ports = self.session.ports()
+        everything = sum(openflow.PORT_FLAGS[openflow.V13])
+        for number in ports:
+            self.session.port_mod(number, everything, everything)
+        self.stays("every flag on every port")
+        for number in ports:
+            self.session.port_mod(number, 0, everything)
+        self.session.delete_flows()
+        self.session.drop_everything()
+        self.stays("a drop-all of priority 65535")
+
+    def next_hop_mac_changes(self):
+        for announce in (True, False):
+            mac = GATEWAY_MAC % (1 + announce)
+            self.net.uplink.set_mac(mac, "eth0", announce)
+            if self.net.setup == 6 and not announce:
+                # The guest has the same gateway; how soon it misses it is not ours to mend.
+                self.net.ctl.ip("neigh", "flush", "dev", "eth0")
+            # Silent: one probe interval until an echo is missed, then the kernel asks (three times, 1 s apart).
+            self.stays(f"the next hop's MAC changes, announced: {announce}", 5 if announce else 12)
+            self.lab.until(lambda: self.lifeline.remote()["next_hop"]["mac"] == mac, "its new MAC is known", 12)
+            rules = [r for r in self.lifeline.hidden_rules() if r["letter"] in "de"]
+            stale = [r["match"] for r in rules if mac not in r["match"] and "arp_tpa" not in r["match"]]
+            self.assertEqual(stale, [])
+            self.assertEqual({r["letter"] for r in rules if mac in r["match"]}, {"d", "e"})
+
+    def local_interface(self):
+        sw = self.net.sw
+        sw.ip("link", "set", "dev", "br0", "down")
+        self.lab.until(lambda: "LOWER_UP" not in sw.ip("-o", "link", "show", "dev", "br0").stdout, "br0 is down")
+        self.assertEqual(set("fghi") - set(self.lifeline.hidden_letters()), set(), "(f) to (i) need no route")
+        self.net.address_local(self.lifeline, "static")
+        # TCP's own retry: 200 ms, doubled each time.
+        self.stays("the local interface down and up", 10)
+        self.all_rules()
+
+    def local_address_changes(self):
+        sw = self.net.sw
+        sw.ip("addr", "flush", "dev", "br0")
+        sw.ip("addr", "add", "10.0.0.77/24", "dev", "br0")
+        # The routes went with the old address.
+        if self.net.gateway:
+            sw.ip("route", "replace", "default", "via", self.net.gateway)
+        self.back("the local address changed", 6)
+        self.assertTrue(self.session.peer.startswith("10.0.0.77:"), self.session.peer)
+
+    def restarts(self):
+        self.controller.stop()
+        self.lab.until(lambda: not self.lifeline.connected(), "the switch sees the session end")
+        self.assertEqual(self.letters(), "abcdefghi")
+        self.controller.start()
+        self.back("the controller restarts", 2)
+        flows = self.lifeline.ofctl("dump-flows").stdout
+        self.assertIn("priority=65535", flows, "secure: the flows stay")
+        self.lifeline.stop()
+        self.lifeline.start()
+        # br0 has kept its addresses and routes.
+        self.back("the switch restarts", 3)
+        self.all_rules()
+
+    def nothing_lost(self):
+        """No control packet was dropped where none may be."""
+        drops = {d["name"]: d["count"] for d in self.lifeline.ctl_json("stats")["drops"]}
+        for name in ("inband_ring_full", "inband_metered", "tx_full", "no_buffer", "handoff_full"):
+            self.assertEqual(drops[name], 0, name)
+
+    def switch_behind(self, number, prefix):
+        """Another lifeline that reaches the controller through this one; its session."""
+        known = len(self.controller.sessions)
+        behind = self.watch(self.net.make_switch_behind(number)).start()
+        behind.local_static(prefix, self.net.gateway)
+        session = self.controller.session(after=known)
+        self.assertTrue(session.peer.startswith(prefix.split("/", maxsplit=1)[0] + ":"), session.peer)
+        session.echo()
+        return behind, session
+
+    def chain(self, setup, numbers):
+        """The switch, and one or two behind it."""
+        self.bring_up(setup, "udhcpc", config={"in_band": {"relay_arp": True}})
+        others = [self.switch_behind(n, p) for n, p in zip(numbers, (topology.SECOND_PREFIX, topology.THIRD_PREFIX))]
+        for lifeline, session in others:
+            # Each drops everything that it may: what passes, passes by hidden rules.
+            session.drop_everything()
+            self.assertEqual(self.letters(lifeline), "abcdefghi")
+        self.by_the_controller()
+        for step in (self.next_hop_mac_changes, self.nothing_lost):
+            step()
+            for lifeline, session in others:
+                session.echo(12)
+                self.assertEqual(lifeline.remote()["connections"], 1)
+        # Those behind resolve their way anew: (d) to (g) of the switch in between let them.
+        for lifeline, session in others:
+            lifeline.space.ip("neigh", "flush", "dev", "br0")
+            session.echo()
+        # The lease ends; the first address of the static kind comes. Sessions behind do not notice.
+        for client in [p for p in self.lab.processes if p.name == "udhcpc"]:
+            client.stop()
+        self.net.sw.ip("addr", "flush", "dev", "br0")
+        self.net.address_local(self.lifeline, "static")
+        self.back("from a lease to a static address", 6)
+        self.restarts()
+        for lifeline, session in others:
+            if session.closed.is_set():
+                self.lab.until(lifeline.connected, "the session behind is back", 6)
+        if len(others) == 2:
+            # The one in the middle goes and comes back; the last is its guest.
+            others[0][0].kill()
+            others[0][0].start()
+            for lifeline, _ in others:
+                self.lab.until(lifeline.connected, "the chain is whole again", 8)
+            wait.until(lambda: len([s for s in self.controller.sessions if not s.closed.is_set()]) >= 3,
+                       "three sessions", 8)
+
+
+class SetUps(SetUp):
+    def test_1_on_the_local_subnet(self):
+        self.bring_up(1, network=topology.Network(self.lab, 1, spare=True))
+        self.by_the_controller()
+        self.local_interface()
+        self.net.move(self.net.ctl, ["10.0.0.1/24"])
+        self.stays("the remote moves to another port", 10)
+        self.nothing_lost()
+        self.local_address_changes()
+        self.restarts()
+
+    def test_2_behind_a_gateway(self):
+        network = topology.Network(self.lab, 2)
+        second = network.add_gateway()
+        self.bring_up(2, network=network)
+        self.by_the_controller()
+        self.local_interface()
+        macs = (network.uplink.mac("eth0"), second.mac("eth0"))
+        network.sw.ip("route", "replace", "default", "nexthop", "via", "10.0.0.1", "nexthop", "via", "10.0.0.9")
+        self.stays("two gateways at once (ECMP)")
+
+
+        def both():
+            rules = self.lifeline.hidden_rules()
+            return all(any(r["letter"] == letter and mac in r["match"] for r in rules) for letter in "de" for mac in macs)
+        self.lab.until(both, "(d) and (e) stand for both gateways")
+        network.sw.ip("route", "replace", "default", "via", "10.0.0.9")
+        self.lab.until(lambda: self.lifeline.remote()["next_hop"]["ip"] == "10.0.0.9", "the other is the next hop")
+        network.ctl.ip("route", "replace", "default", "via", "10.8.0.1")
+        network.uplink.ip("link", "set", "dev", "eth0", "down")
+        self.stays("another gateway, and the first is gone", 10)
+        self.nothing_lost()
+        network.gateway = "10.0.0.9"
+        self.local_address_changes()
+        self.restarts()
+
+    def test_3_between_two_switches_and_the_controller(self):
+        self.chain(3, (2, 3))
+
+    def test_4_between_another_switch_and_the_gateway(self):
+        self.chain(4, (2,))
+
+    def test_5_controller_on_a_guest_of_this_host(self):
+        self.chain(5, (2,))
+
+    def test_6_controller_on_a_guest_network_without_an_address_of_ours(self):
+        self.bring_up(6, "udhcpc")
+        self.by_the_controller()
+        self.next_hop_mac_changes()
+        # The guest and its gateway resolve each other by (d) to (g).
+        self.net.ctl.ip("neigh", "flush", "dev", "eth0")
+        self.net.uplink.ip("neigh", "flush", "dev", "eth0")
+        self.stays("the guest forgets its gateway")
+        self.nothing_lost()
+        for client in [p for p in self.lab.processes if p.name == "udhcpc"]:
+            client.stop()
+        self.net.sw.ip("addr", "flush", "dev", "br0")
+        self.net.address_local(self.lifeline, "static")
+        self.back("from a lease to a static address", 6)
+        self.restarts()
