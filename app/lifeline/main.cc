@@ -92,6 +92,9 @@ int main(int argc, char** argv) {
   // Tables of 100 000 rules come and go; giving their memory back to the kernel takes milliseconds,
   // in one piece, on the control lcore. Keep it for the next ones.
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+  // Nor may free() put off the merging of small pieces until some call pays for all of them: after
+  // a deletion of 100 000 rules one took 1.6 ms.
+  mallopt(M_MXFAST, 0);
   int exit_code = lifeline::kExitOk;
   auto options = lifeline::parse_options(argc, argv, exit_code);
   return options ? lifeline::run(*options) : exit_code;

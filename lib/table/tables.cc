@@ -85,8 +85,8 @@ TableStats Tables::table_stats(std::uint8_t table_id) const {
 Tables::Writer::~Writer() {
   // Replaced rules, staged, are in no other place.
   for (PublishedRule* rule : removed_)
-    if (rules_.at(rule->id) != rule) delete rule;
-  for (auto& [id, rule] : rules_) delete rule;
+    if (rules_.find(rule->id) != rule) delete rule;
+  rules_.for_each([](PublishedRule* rule) { delete rule; });
 }
 
 Expected<void> Tables::Writer::check(const flow::Rule& rule) const {
@@ -128,7 +128,7 @@ Expected<flow::RuleId> Tables::Writer::add(const flow::Rule& rule) {
   published->counter = *counter;
   published->id = t_.next_rule_id_++;
   PublishedRule* p = published.release();
-  rules_.emplace(p->id, p);
+  rules_.set(p->id, p);
   added_.push_back(p);
   ++total_;
   ++counts_[p->rule.table_id];
@@ -142,9 +142,8 @@ void Tables::Writer::stage_removal(PublishedRule* rule) {
 
 Expected<void> Tables::Writer::replace(flow::RuleId id, const flow::Instructions& instructions,
                                        std::uint64_t cookie) {
-  const auto it = rules_.find(id);
-  if (it == rules_.end() || it->second->leaving) return make_error("there is no rule {}", id);
-  PublishedRule* old = it->second;
+  PublishedRule* old = rules_.find(id);
+  if (old == nullptr || old->leaving) return make_error("there is no rule {}", id);
   stage_removal(old);
   auto next = std::make_unique<PublishedRule>();
   next->rule = old->rule;
@@ -153,17 +152,17 @@ Expected<void> Tables::Writer::replace(flow::RuleId id, const flow::Instructions
   next->id = id;
   next->counter = old->counter;
   classifier_of(*next).insert(next.get());  // cannot be refused: its only equal is leaving
-  it->second = next.get();
+  rules_.set(id, next.get());
   added_.push_back(next.release());
   return {};
 }
 
 void Tables::Writer::remove(flow::RuleId id) {
-  const auto it = rules_.find(id);
-  if (it == rules_.end() || it->second->leaving) return;
-  stage_removal(it->second);
+  PublishedRule* rule = rules_.find(id);
+  if (rule == nullptr || rule->leaving) return;
+  stage_removal(rule);
   --total_;
-  --counts_[it->second->rule.table_id];
+  --counts_[rule->rule.table_id];
 }
 
 void Tables::Writer::publish() {
@@ -197,10 +196,9 @@ void Tables::Writer::settle_removals() {
   if (removed_.empty()) return;
   for (PublishedRule* rule : removed_) {
     t_.retired_.retire(&Writer::unlink_one, this, rule);
-    const auto it = rules_.find(rule->id);
-    if (it == rules_.end() || it->second != rule) continue;  // replaced: id and counter live on
+    if (rules_.find(rule->id) != rule) continue;  // replaced: id and counter live on
     t_.counters_.release(rule->counter);
-    rules_.erase(it);
+    rules_.erase(rule->id);
   }
   removed_.clear();
   t_.retired_.retire(&Writer::flush_unlinked, this, nullptr);
@@ -227,13 +225,12 @@ void Tables::Writer::flush_unlinked(void* self, void*) {
 }
 
 flow::RuleCounters Tables::Writer::counters(flow::RuleId id) const {
-  const auto it = rules_.find(id);
-  return it == rules_.end() ? flow::RuleCounters{} : t_.counters_.read(it->second->counter);
+  const PublishedRule* rule = rules_.find(id);
+  return rule == nullptr ? flow::RuleCounters{} : t_.counters_.read(rule->counter);
 }
 
 void Tables::Writer::reset_counters(flow::RuleId id) {
-  const auto it = rules_.find(id);
-  if (it != rules_.end()) t_.counters_.reset(it->second->counter);
+  if (const PublishedRule* rule = rules_.find(id)) t_.counters_.reset(rule->counter);
 }
 
 }  // namespace lifeline::table

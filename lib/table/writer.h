@@ -2,9 +2,9 @@
 #pragma once
 
 #include <bitset>
-#include <unordered_map>
 #include <vector>
 
+#include "table/rule_map.h"
 #include "table/tables.h"
 
 namespace lifeline::table {
@@ -42,7 +42,7 @@ class Tables::Writer final : public flow::RuleWriter {
   Tables& t_;
   const bool hidden_;
   // Standing rules and those staged for removal; of a replaced rule only the new one.
-  std::unordered_map<flow::RuleId, PublishedRule*> rules_;
+  RuleMap rules_;
   std::vector<PublishedRule*> added_;    // staged
   std::vector<PublishedRule*> removed_;  // staged
   std::vector<std::uint32_t> counts_;    // by table, without those staged for removal

@@ -1,0 +1,42 @@
+// The rules of a writer by their ids.
+#pragma once
+
+#include <array>
+#include <unordered_map>
+
+#include "flow/rule_writer.h"
+#include "table/published_rule.h"
+
+namespace lifeline::table {
+
+// Many small hash tables instead of one: a std::unordered_map rehashes all at once, each element a
+// cache miss, milliseconds with 100 k rules, in which the control lcore would look at no control
+// packet. Ids count up, so their low bits spread them evenly and the tables grow one after the
+// other. Does not own the rules. Not thread-safe.
+class RuleMap {
+ public:
+  // Null: there is no such rule.
+  PublishedRule* find(flow::RuleId id) const {
+    const auto& s = shard(id);
+    const auto it = s.find(id);
+    return it == s.end() ? nullptr : it->second;
+  }
+  void set(flow::RuleId id, PublishedRule* rule) { shard(id)[id] = rule; }
+  void erase(flow::RuleId id) { shard(id).erase(id); }
+  template <class F>
+  void for_each(F f) const {
+    for (const auto& s : shards_)
+      for (const auto& [id, rule] : s) f(rule);
+  }
+
+ private:
+  static constexpr std::size_t kShards = 1024;
+  using Shard = std::unordered_map<flow::RuleId, PublishedRule*>;
+
+  Shard& shard(flow::RuleId id) { return shards_[id % kShards]; }
+  const Shard& shard(flow::RuleId id) const { return shards_[id % kShards]; }
+
+  std::array<Shard, kShards> shards_;
+};
+
+}  // namespace lifeline::table
