@@ -18,6 +18,7 @@ import sys
 import time
 
 import bring_up
+import control_latency
 import rows
 import sides
 from lab import net, sandbox, switch
@@ -87,6 +88,16 @@ def bring_up_row(row, wanted, args):
     return {name: summary(values) for name, values in figures.items()}
 
 
+def control_row(_row, wanted, _args):
+    figures = {}
+    for phase, f in (control_latency.once() if wanted else {}).items():
+        print(f"    {phase:12} {f['seconds']:7.2f} s  {f['echoes']:6} echoes  median {f['median_ms']:.3f}  "
+              f"p99 {f['p99_ms']:.3f}  max {f['max_ms']:.3f} ms  longest turn so far {f['longest_turn_us']} us",
+              flush=True)
+        figures[phase] = f
+    return figures
+
+
 def choose(names):
     chosen = []
     for name in names:
@@ -126,9 +137,9 @@ def main():
             switch.binary("lifeline")
         print(f"{row.name}: {row.text}", flush=True)
         began = time.monotonic()
-        measure = forwarding if row.group == "forwarding" else bring_up_row
+        measure = {"forwarding": forwarding, "control": control_row}.get(row.group, bring_up_row)
         result = measure(row, wanted, args)
-        for name, figures in result.items():
+        for name, figures in result.items() if row.group != "control" else ():
             show(row, name, figures, result.get("testpmd", {}).get("median"))
         print(f"    {time.monotonic() - began:.0f} s", flush=True)
         table.append({"row": row.name, "unit": row.unit, **result})
