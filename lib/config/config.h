@@ -138,7 +138,7 @@ struct Config {
   // connection is given up after twice as much; stand-alone forwarding begins after three times as
   // much.
   std::uint32_t inactivity_probe_s = 5;
-  std::vector<Listener> listen;                // default: <bridge>.mgmt and .snoop in run_dir
+  std::vector<Listener> listen;  // default: <bridge>.mgmt and .snoop in run_dir
   std::vector<std::uint8_t> openflow_versions =
       all_openflow_versions();  // wire versions, ascending
   Sizes sizes;
