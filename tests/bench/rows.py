@@ -74,6 +74,15 @@ class ControlRow:
         self.name, self.text = name, text
 
 
+class RecoveryRow:
+    group = "recovery"
+    unit = "ms"
+    sides = ("openvswitch", "lifeline")
+
+    def __init__(self, name, text, event, times=None):
+        self.name, self.text, self.event, self.times = name, text, event, times
+
+
 ROWS = [
     ForwardingRow("1-flow", "1 flow, one in_port rule", 1, "in_port", 0.65),
     ForwardingRow("1k-flows", "1 k flows, one in_port rule", 1000, "in_port", 0.60),
@@ -89,5 +98,10 @@ ROWS = [
     BringUpRow("bring-up-address", "the local port gets its static address -> handshake done",
                "address"),
     ControlRow("control-latency", "echoes while ovs-ofctl adds, dumps, modifies and deletes 100 k flows"),
+    RecoveryRow("recovery-kernel-event", "the kernel knows another MAC of the next hop -> rules stand, 100 times",
+                "kernel", 100),
+    RecoveryRow("recovery-mac-announced", "the next hop takes another MAC and announces it -> rules, echo",
+                "announced"),
+    RecoveryRow("recovery-mac-silent", "the next hop takes another MAC silently -> rules, echo", "silent"),
 ]
 GROUPS = sorted({row.group for row in ROWS})

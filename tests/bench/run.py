@@ -19,6 +19,7 @@ import time
 
 import bring_up
 import control_latency
+import recovery
 import rows
 import sides
 from lab import net, sandbox, switch
@@ -38,7 +39,7 @@ def summary(values):
 
 
 def show(row, name, figures, base):
-    text = (f"    {name:12} median {figures['median']:9.2f} {row.unit}"
+    text = (f"    {name:18} median {figures['median']:9.2f} {row.unit}"
             f"  min {figures['min']:9.2f}  max {figures['max']:9.2f}")
     if row.unit == "Mpps":
         text += f"  {tsc_hz() / (figures['median'] * 1e6):6.0f} cycles/packet"
@@ -98,6 +99,17 @@ def control_row(_row, wanted, _args):
     return figures
 
 
+def recovery_row(row, wanted, args):
+    """Each side, its two figures apart."""
+    figures = {}
+    for name in wanted:
+        count = min(3, args.bring_ups) if name == "openvswitch" else min(10, args.bring_ups)
+        for what, values in recovery.measure(row, name, count).items():
+            if values:
+                figures[f"{name} {what}"] = summary(values)
+    return figures
+
+
 def choose(names):
     chosen = []
     for name in names:
@@ -137,7 +149,8 @@ def main():
             switch.binary("lifeline")
         print(f"{row.name}: {row.text}", flush=True)
         began = time.monotonic()
-        measure = {"forwarding": forwarding, "control": control_row}.get(row.group, bring_up_row)
+        measure = {"forwarding": forwarding, "control": control_row,
+                   "recovery": recovery_row}.get(row.group, bring_up_row)
         result = measure(row, wanted, args)
         for name, figures in result.items() if row.group != "control" else ():
             show(row, name, figures, result.get("testpmd", {}).get("median"))
