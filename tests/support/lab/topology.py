@@ -40,7 +40,7 @@ class Network:
     def __init__(self, lab, setup=1, spare=False):
         self.lab = lab
         self.setup = setup
-        self.sw = lab.namespace("sw")
+        self.sw = self._switch_space("sw")
         self.h1 = lab.host("h1", "10.7.0.1/24")
         self.h2 = lab.host("h2", "10.7.0.2/24")
         self.ports = ["p1", "p2", "p3"]
@@ -60,14 +60,21 @@ class Network:
             behind.ip("link", "set", "dev", "eth9", "down")
             self.ports.append("p4")
         if setup in (3, 4, 5):
-            self.sw2 = lab.namespace("sw2")
+            self.sw2 = self._switch_space("sw2")
             lab.wire(self.sw, "p5", self.sw2, "p1")
             self.ports.append("p5")
         if setup == 3:
-            self.sw3 = lab.namespace("sw3")
+            self.sw3 = self._switch_space("sw3")
             lab.wire(self.sw2, "p2", self.sw3, "p1")
         if setup == 6:
             self.ports.append("p5")
+
+    def _switch_space(self, name):
+        """The ports are also devices of the namespace's own kernel, which would answer ARP for br0's address on
+        them, with their MACs, and take the controller's frames past the switch."""
+        space = self.lab.namespace(name)
+        space.sysctl("net.ipv4.conf.all.arp_ignore=1")
+        return space
 
     def _on_the_local_subnet(self):
         self.ctl = self.lab.host("ctl", "10.0.0.1/24")
