@@ -259,6 +259,7 @@ Expected<void> Switch::Impl::start_in_band() {
   inband->set_local_device(config.local.name);
   inband->set_vlan(management_vlan(config.in_band.vlan));
   inband->set_relay_arp(config.in_band.relay_arp);
+  inband->set_strict(config.in_band.strict);
   std::vector<inband::Remote> remotes;
   for (const auto& controller : config.controllers) {
     remotes.push_back(remote_of(controller));

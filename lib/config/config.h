@@ -89,6 +89,7 @@ struct InBand {
   VlanScope vlan;
   // Lets hosts resolve the next hop through us: switches behind this one need it.
   bool relay_arp = false;
+  bool strict = false;  // (h) and (i) only to and from the next hops, never flooded
 
   bool operator==(const InBand&) const = default;
 };

@@ -81,8 +81,9 @@ std::string dump(const Config& c) {
   dump_ports(c, out);
   dump_tls(c.tls, out);
   dump_controllers(c, out);
-  out += fmt::format("in_band:\n  enabled: {}\n  vlan: {}\n  relay_arp: {}\n", c.in_band.enabled,
-                     vlan_text(c.in_band.vlan), c.in_band.relay_arp);
+  out += fmt::format("in_band:\n  enabled: {}\n  vlan: {}\n  relay_arp: {}\n  strict: {}\n",
+                     c.in_band.enabled, vlan_text(c.in_band.vlan), c.in_band.relay_arp,
+                     c.in_band.strict);
   out += fmt::format("fail_mode: {}\n", c.fail_mode == FailMode::kSecure ? "secure" : "standalone");
   out += fmt::format("inactivity_probe_s: {}\n", c.inactivity_probe_s);
   dump_texts("listen", c.listen, out);

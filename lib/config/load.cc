@@ -281,9 +281,10 @@ void Loader::load_in_band(const Mapping& top) {
   VlanScope& vlan = c_.in_band.vlan;
   const auto node = top.get("in_band");
   if (!node) return;
-  const Mapping m(r_, *node, "in_band", {"enabled", "vlan", "relay_arp"});
+  const Mapping m(r_, *node, "in_band", {"enabled", "vlan", "relay_arp", "strict"});
   boolean(m, "enabled", c_.in_band.enabled);
   boolean(m, "relay_arp", c_.in_band.relay_arp);
+  boolean(m, "strict", c_.in_band.strict);
   const auto value = m.get("vlan");
   if (!value) return;
   const std::string where = m.where("vlan");

@@ -100,6 +100,8 @@ void ControlLoop::to_local(std::span<rte_mbuf*> frames) {
   for (rte_mbuf* frame : frames) p_.local.write(frame);  // counts its own drops
 }
 
+bool ControlLoop::probe(const MacAddress& mac) { return p_.inband.probe_next_hop(mac); }
+
 void ControlLoop::packet_in(const datapath::PacketIn& packet) {
   // The datapath says NO_MATCH with a cookie only for a table-miss rule.
   const bool no_match = packet.reason == datapath::PacketInReason::kNoMatch;

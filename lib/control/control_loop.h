@@ -106,6 +106,7 @@ class ControlLoop final : public datapath::ControlHandler {
 
   void to_local(std::span<rte_mbuf*> frames) override;
   void packet_in(const datapath::PacketIn& packet) override;
+  bool probe(const MacAddress& mac) override;
 
   LoopParts p_;
   FdWatch tap_watch_;

@@ -98,14 +98,47 @@ std::size_t Datapath::Impl::deliver_local(ControlHandler& handler, std::size_t b
   });
 }
 
-std::size_t Datapath::Impl::learn(std::size_t budget) {
+// A probe goes to where the station was; its answer is heard there. A second between two probes.
+void Datapath::Impl::ask_where_it_was(ControlHandler& handler, const LearnRecord& claim) {
+  const std::uint64_t tsc = rte_rdtsc();
+  const auto mac = MacAddress::from_u64(claim.mac);
+  MoveWatch::Claim* entry = moves.open(mac, claim.vlan, tsc);
+  if (entry == nullptr) return;
+  const std::uint64_t wait = shared.tsc_hz / 1000 * shared.config.move_confirm_ms;
+  *entry = {.mac = mac,
+            .vlan = claim.vlan,
+            .port = claim.port,
+            .decide_tsc = tsc + wait,
+            .forget_tsc = tsc + 2 * wait};
+  const bool is_claim = claim.port != flow::kPortNone;
+  const bool asked = handler.probe(mac);
+  if (asked) control->count_drop(DropReason::kFdbMoveProbed);
+  // Who was not asked has not failed to answer. (No answer is heard before this lcore has sent.)
+  entry->decided = !asked || !is_claim || !shared.fdb.doubt(claim.vlan, mac, shared.now_s(tsc));
+}
+
+void Datapath::Impl::decide_moves() {
+  moves.decide_due(rte_rdtsc(), [&](const MoveWatch::Claim& c) {
+    if (!can_be_behind(c.port)) return;
+    if (shared.fdb.confirm_move(c.vlan, c.mac, c.port, shared.now_s(rte_rdtsc())))
+      control->count_drop(DropReason::kFdbMoveConfirmed);
+  });
+}
+
+std::size_t Datapath::Impl::learn(ControlHandler& handler, std::size_t budget) {
   const std::uint32_t now_s = shared.now_s(rte_rdtsc());
   return drain(budget, [&](UpRings& up, std::uint32_t want) -> std::size_t {
     std::uint32_t n = 0;
     for (LearnRecord r; n < want && up.learn.pop(&r); ++n) {
+      if (r.port == flow::kPortNone) {
+        ask_where_it_was(handler, r);
+        continue;
+      }
       if (!can_be_behind(r.port)) continue;
       const auto learned = shared.fdb.learn(r.vlan, MacAddress::from_u64(r.mac), r.port, now_s);
-      if (learned == table::Fdb::Learned::kHeld) control->count_drop(DropReason::kFdbMoveRefused);
+      if (learned != table::Fdb::Learned::kHeld) continue;
+      control->count_drop(DropReason::kFdbMoveRefused);
+      ask_where_it_was(handler, r);
     }
     return n;
   });
@@ -162,9 +195,10 @@ std::size_t Datapath::poll_control(ControlHandler& handler, std::size_t budget) 
   for (const std::size_t reserved : {share, std::size_t{0}}) {
     handled += impl.deliver_local(handler, left(3 * reserved), true);
     handled += impl.deliver_local(handler, left(2 * reserved), false);
-    handled += impl.learn(left(reserved));
+    handled += impl.learn(handler, left(reserved));
     handled += impl.deliver_upcalls(handler, left(0));
   }
+  impl.decide_moves();
   impl.shared.fdb.expire(impl.shared.now_s(rte_rdtsc()));
   const Impl::Reading reading(impl);  // sends what was handed over to this slot
   return handled;

@@ -50,14 +50,17 @@ struct DatapathConfig {
   // Upcalls and deliveries to LOCAL per second (token buckets of as many).
   std::uint32_t upcalls_per_s = 20'000;
   std::uint32_t local_per_s = 100'000;
-  // Of each worker, per ingress port: what hidden rules deliver to LOCAL, replies that the DHCP
-  // guard lets in (a tenth of a second's worth at once), ARP that the next-hop guard lets in, and
-  // path MTU messages (a second's). What comes from a next hop, by the port it is learned on, is
-  // not limited by the first two.
+  // Of each worker, per ingress port: what hidden rules take, wherever it goes, replies that the
+  // DHCP guard lets in (a tenth of a second's worth at once), ARP that the next-hop guard lets in,
+  // and path MTU messages (a second's). What comes from a next hop, by the port it is learned on,
+  // is not limited by the first two.
   std::uint32_t inband_per_s = 20'000;
   std::uint32_t dhcp_replies_per_s = 1'000;
   std::uint32_t next_hop_arps_per_s = 100;
   std::uint32_t path_mtu_per_s = 100;
+  // A next hop that another port claims to have is asked where it was, and moved if it has not been
+  // heard there for so long after.
+  std::uint32_t move_confirm_ms = 500;
 };
 
 // A packet on its way to the controllers. Valid during the call only.
@@ -77,6 +80,8 @@ class ControlHandler {
   // Write these frames to the TAP. Takes ownership of the mbufs.
   virtual void to_local(std::span<rte_mbuf*> frames) = 0;
   virtual void packet_in(const PacketIn& packet) = 0;
+  // Have the next hop with this MAC asked whether it is still there. False: it cannot be.
+  virtual bool probe(const MacAddress& mac) = 0;
 };
 
 // A named reason for which packets were dropped. `name` is stable: it appears in the operator's

@@ -7,6 +7,7 @@
 
 #include "datapath/datapath.h"
 #include "datapath/lane.h"
+#include "datapath/move_watch.h"
 #include "datapath/rewrite.h"
 #include "datapath/shared.h"
 #include "datapath/token_bucket.h"
@@ -23,6 +24,7 @@ struct Datapath::Impl {
   std::uint32_t first_ring = 0;                  // of which slot: another one each time
   TokenBucket local_meter;
   TokenBucket upcall_meter;
+  MoveWatch moves;
   // Of packet-ins: the handler may send packet-outs, which use the lane's.
   std::unique_ptr<std::byte[]> upcall_scratch = std::make_unique<std::byte[]>(kMaxFrameBytes + 1);
   std::unique_ptr<Decision> decision = std::make_unique<Decision>();
@@ -46,7 +48,9 @@ struct Datapath::Impl {
   template <class Take>
   std::size_t drain(std::size_t budget, Take take);
   std::size_t deliver_local(ControlHandler& handler, std::size_t budget, bool inband);
-  std::size_t learn(std::size_t budget);
+  std::size_t learn(ControlHandler& handler, std::size_t budget);
+  void ask_where_it_was(ControlHandler& handler, const LearnRecord& claim);
+  void decide_moves();
   bool can_be_behind(PortNo port) const;  // may the FDB say that an address is behind it?
   std::size_t deliver_upcalls(ControlHandler& handler, std::size_t budget);
   bool anything_waits() const;

@@ -34,11 +34,17 @@ constexpr std::array<DropReasonText, kDropReasons> kTexts = {{
     {"next_hop_metered", "not a packet: a copy of a next hop's ARP beyond the guard's rate"},
     {"fdb_move_refused",
      "not a packet: somebody behind another port claims to be a next hop that is where it was"},
-    {"inband_metered", "control traffic for LOCAL beyond the rate of its ingress port"},
+    {"inband_metered",
+     "control traffic that is not from a next hop, beyond the rate of its ingress port"},
     {"dhcp_guard_metered", "not a packet: a copy of a DHCP reply beyond the guard's rate"},
     {"path_mtu_metered", "not a packet: a copy of a path MTU message beyond the guard's rate"},
     {"control_fragment",
      "not a packet: an IP fragment of TCP with a controller, which no hidden rule lets through"},
+    {"strict_port", "in_band.strict: from a controller's address, but not by its next hop's port"},
+    {"strict_unknown", "in_band.strict: control traffic whose destination is not learned"},
+    {"fdb_move_probed",
+     "not a packet: a next hop was asked whether it is still where it was, as another port has it"},
+    {"fdb_move_confirmed", "not a packet: a next hop was moved, as it did not answer there"},
 }};
 
 }  // namespace

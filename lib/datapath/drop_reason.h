@@ -42,8 +42,12 @@ enum class DropReason : std::uint8_t {
   kDhcpGuardMetered,
   kPathMtuMetered,
   kControlFragment,
+  kStrictPort,
+  kStrictUnknown,
+  kFdbMoveProbed,
+  kFdbMoveConfirmed,
 };
-inline constexpr std::size_t kDropReasons = 33;
+inline constexpr std::size_t kDropReasons = 37;
 
 struct DropReasonText {
   std::string_view name;

@@ -2,6 +2,7 @@
 // flow, and everything that must be looked at per packet.
 #include <rte_cycles.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -24,6 +25,8 @@ std::uint16_t vlan_of(const rte_mbuf* m) {
   return tagged ? static_cast<std::uint16_t>((p[14] & 0x0f) << 8 | p[15]) : std::uint16_t{0};
 }
 
+constexpr DropReason kNoObjection{kDropReasons};
+
 }  // namespace
 
 void Lane::execute(const std::uint64_t* words, std::uint32_t n, Packet p) {
@@ -43,6 +46,12 @@ void Lane::execute(const std::uint64_t* words, std::uint32_t n, Packet p) {
       case OpCode::kDhcpGuard: op_dhcp_guard(p); break;
       case OpCode::kNextHopGuard: op_next_hop_guard(p); break;
       case OpCode::kPathMtuGuard: op_path_mtu_guard(p); break;
+      case OpCode::kStrict:
+        if (const DropReason why = strict_objection(p); why != kNoObjection) {
+          drop(p.m, why);
+          return;
+        }
+        break;
       case OpCode::kCount: count_drop(static_cast<DropReason>(op.b)); break;
       default:
         if (!op_rewrite(p, op, data)) return;
@@ -120,10 +129,6 @@ bool Lane::is_from_known_next_hop(const Packet& p) const {
 
 void Lane::to_local(Packet& p, bool last, bool inband) {
   if (p.local_done) return;  // a guard was first
-  if (inband && !meters_of(p).inband.take(now_tsc_) && !is_from_known_next_hop(p)) {
-    count_drop(DropReason::kInbandMetered);
-    return;
-  }
   rte_mbuf* m = take(p, last);
   if (m == nullptr) return;
   p.local_done = true;
@@ -183,6 +188,34 @@ void Lane::op_path_mtu_guard(Packet& p) {
   }
 }
 
+// kNoObjection, or why TCP of a hidden rule must not pass although the rule says so.
+DropReason Lane::strict_objection(const Packet& p) {
+  const packet::FlowKey key = packet::parse(linear(p.m, scratch_.get()), p.in_port);
+  const std::uint16_t vlan = vlan_of(p.m);
+  const IpAddress src = key.is_ipv4() ? IpAddress{key.ipv4_src} : IpAddress{key.ipv6_src};
+  if (const auto* remote = world_.guards->find(src, key.tp_src.host()); remote != nullptr) {
+    const auto is_here = [&](const MacAddress& mac) {
+      return shared_.fdb.lookup(vlan, mac) == p.in_port;
+    };
+    if (!std::any_of(remote->macs.begin(), remote->macs.end(), is_here)) {
+      for (const MacAddress& mac : remote->macs) ask_for(vlan, mac);
+      return DropReason::kStrictPort;
+    }
+  }
+  if (key.eth_dst.is_multicast()) return DropReason::kStrictUnknown;
+  if (!shared_.fdb.lookup(vlan, key.eth_dst)) {
+    ask_for(vlan, key.eth_dst);
+    return DropReason::kStrictUnknown;
+  }
+  return kNoObjection;
+}
+
+// Has the control lcore look for a next hop that no port is known for: its answer is learned.
+void Lane::ask_for(std::uint16_t vlan, const MacAddress& mac) {
+  if (!world_.guards->is_protected(mac) || shared_.fdb.lookup(vlan, mac)) return;
+  report_source({mac.to_u64(), vlan, flow::kPortNone});
+}
+
 // Tells the control lcore about a source address. The same again only after a millisecond: it takes
 // a while to learn, and it may have been forgotten or refused since.
 void Lane::report_source(const LearnRecord& record) {
@@ -206,6 +239,13 @@ void Lane::op_normal(Packet& p, Op op, CachedDecision* memo) {
   if (news && (p.in_port == flow::kPortLocal || world_.view->find(p.in_port) != nullptr)) {
     report_source({src.to_u64(), vlan, p.in_port});
   }
+  const bool hidden = (op.flags & kOpHidden) != 0;
+  // Not for LOCAL only: (h) and (i) together would else be a tunnel of any rate.
+  const bool stranger = hidden && p.in_port != flow::kPortLocal && !is_from_known_next_hop(p);
+  if (stranger && !meters_of(p).inband.take(now_tsc_)) {
+    count_drop(DropReason::kInbandMetered);
+    return;
+  }
   if (dst.is_multicast()) {
     op_flood(p, op, false, true);
     return;
@@ -221,7 +261,6 @@ void Lane::op_normal(Packet& p, Op op, CachedDecision* memo) {
     return;
   }
   const port::PortEntry* entry = world_.view->find(*port);
-  const bool hidden = (op.flags & kOpHidden) != 0;
   if (!hidden && entry != nullptr && (entry->flags & (port_flag::kDown | port_flag::kNoFwd)) != 0) {
     count_drop(DropReason::kPortFiltered);
   } else if (*port == flow::kPortLocal) {
@@ -231,7 +270,7 @@ void Lane::op_normal(Packet& p, Op op, CachedDecision* memo) {
   } else if (rte_mbuf* m = take(p, last)) {
     const std::uint8_t index = world_.view->index_of[*port];
     transmit(index, m);
-    if (memo != nullptr && !news) {
+    if (memo != nullptr && !news && !stranger) {
       memo->words[kNormalPort] = index;
       memo->words[kNormalStamp] = normal_stamp_;
     }

@@ -45,14 +45,15 @@ bool GuardState::wants_next_hop_arp(const FlowKey& key) const {
          std::binary_search(guards_.next_hops.begin(), guards_.next_hops.end(), key.ipv4_src);
 }
 
-bool GuardState::is_remote(const IpAddress& ip, std::uint16_t port) const {
-  return std::binary_search(guards_.remotes.begin(), guards_.remotes.end(),
-                            flow::GuardedRemote{ip, port});
+const flow::GuardedRemote* GuardState::find(const IpAddress& ip, std::uint16_t port) const {
+  const auto at = std::lower_bound(guards_.remotes.begin(), guards_.remotes.end(),
+                                   flow::GuardedRemote{ip, port, {}});
+  return at != guards_.remotes.end() && at->ip == ip && at->port == port ? &*at : nullptr;
 }
 
 bool GuardState::has_address(const IpAddress& ip) const {
-  const auto at =
-      std::lower_bound(guards_.remotes.begin(), guards_.remotes.end(), flow::GuardedRemote{ip, 0});
+  const auto at = std::lower_bound(guards_.remotes.begin(), guards_.remotes.end(),
+                                   flow::GuardedRemote{ip, 0, {}});
   return at != guards_.remotes.end() && at->ip == ip;
 }
 

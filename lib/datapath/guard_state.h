@@ -29,7 +29,15 @@ class GuardState {
   bool wants_path_mtu(const packet::FlowKey& key) const;
   // A fragment of TCP with a remote: no hidden rule matches it.
   bool is_control_fragment(const packet::FlowKey& key) const;
-  bool is_remote(const IpAddress& ip, std::uint16_t port) const;
+  bool is_remote(const IpAddress& ip, std::uint16_t port) const {
+    return find(ip, port) != nullptr;
+  }
+  // nullptr: no remote is there.
+  const flow::GuardedRemote* find(const IpAddress& ip, std::uint16_t port) const;
+  // Of TCP that a hidden rule matches.
+  bool wants_strict(const packet::FlowKey& key) const {
+    return guards_.strict && key.ip_proto == packet::kProtoTcp;
+  }
   bool in_management_vlan(const packet::FlowKey& key) const;
   bool is_protected(const MacAddress& mac) const;
 

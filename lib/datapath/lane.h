@@ -75,8 +75,8 @@ class Lane {
 
  private:
   using Entry = DecisionTable::Entry;
-  // What one ingress port may bring to LOCAL, so that a flood from one port leaves the others'
-  // sessions alone.
+  // What one ingress port may bring by hidden rules and to LOCAL by guards, so that a flood from
+  // one port leaves the others' sessions alone.
   struct PortMeters {
     TokenBucket inband;
     TokenBucket dhcp;
@@ -112,11 +112,13 @@ class Lane {
   // there unasked.
   void op_normal(Packet& p, Op op, CachedDecision* memo = nullptr);
   void report_source(const LearnRecord& record);
+  void ask_for(std::uint16_t vlan, const MacAddress& mac);
   void op_flood(Packet& p, Op op, bool all, bool to_local);
   bool op_rewrite(Packet& p, Op op, const std::uint64_t* data);
   void op_dhcp_guard(Packet& p);
   void op_next_hop_guard(Packet& p);
   void op_path_mtu_guard(Packet& p);
+  DropReason strict_objection(const Packet& p);
   void op_table(Packet& p, Op op);
   void to_local(Packet& p, bool last, bool inband);
   PortMeters& meters_of(const Packet& p);

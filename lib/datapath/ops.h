@@ -22,6 +22,7 @@ enum class OpCode : std::uint8_t {
   kDhcpGuard,     // deliver to LOCAL if it is our DHCP reply
   kNextHopGuard,  // deliver to LOCAL, rate-limited
   kPathMtuGuard,  // deliver to LOCAL if it is about our control connection, rate-limited
+  kStrict,        // drop unless it goes where it is known to belong
   kCount,         // b = DropReason: counts, and goes on
   // -- rewriting
   kSetField,      // a = flow::FieldId; data: the 16 bytes of flow::FieldValue

@@ -23,6 +23,7 @@ std::string to_string(Op op) {
     case OpCode::kDhcpGuard: return "guard: DHCP reply to LOCAL";
     case OpCode::kNextHopGuard: return "guard: ARP of a next hop to LOCAL";
     case OpCode::kPathMtuGuard: return "guard: path MTU of a control connection to LOCAL";
+    case OpCode::kStrict: return "strict: between learned ports only";
     case OpCode::kCount:
       return fmt::format("count ({})", describe(DropReason{static_cast<std::uint8_t>(op.b)}).name);
     case OpCode::kSetField:

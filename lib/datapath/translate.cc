@@ -89,6 +89,7 @@ void translate(const World& world, const packet::FlowKey& key, const rte_mbuf* p
     note(out, hidden, 0, true);
     out->hidden = true;
     const Source source{.cookie = hidden->rule.cookie, .hidden = true};
+    if (world.guards->wants_strict(key)) compiler.emit({.code = OpCode::kStrict});
     if (hidden->rule.instructions.apply) compiler.run(*hidden->rule.instructions.apply, source);
   } else if (ingress_filtered(world.view->find(static_cast<flow::PortNo>(key.in_port)), key)) {
     compiler.drop(DropReason::kIngressFiltered);

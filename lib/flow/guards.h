@@ -22,7 +22,8 @@ struct ManagementVlan {
 // A remote as the guards see it.
 struct GuardedRemote {
   IpAddress ip;
-  std::uint16_t port = 0;  // TCP, host order
+  std::uint16_t port = 0;        // TCP, host order
+  std::vector<MacAddress> macs;  // of its next hops, as far as known
   auto operator<=>(const GuardedRemote&) const = default;
 };
 
@@ -40,6 +41,9 @@ struct Guards {
   // "Fragmentation needed" that quotes a TCP packet from us to one of these is delivered to LOCAL,
   // rate-limited; fragments of TCP with one of them are counted. In any order, each once.
   std::vector<GuardedRemote> remotes;
+  // TCP that a hidden rule matches is never flooded, and only taken from a remote by the port that
+  // one of its `macs` is learned on.
+  bool strict = false;
   ManagementVlan vlan;
   bool operator==(const Guards&) const = default;
 };

@@ -84,6 +84,12 @@ void InbandAgent::set_relay_arp(bool relay) {
   dirty_ = true;
 }
 
+void InbandAgent::set_strict(bool strict) {
+  if (strict == strict_) return;
+  strict_ = strict;
+  dirty_ = true;
+}
+
 InbandAgent::RemoteState* InbandAgent::find(std::string_view id) {
   const auto it = std::find_if(remotes_.begin(), remotes_.end(),
                                [&](const RemoteState& r) { return r.remote.id == id; });
@@ -176,6 +182,28 @@ void InbandAgent::on_missed_echo(std::string_view id) {
   }
   note(clock_.now(), fmt::format("remote {}: echo missed, next hops probed", id));
   refresh_soon(*remote, "echo missed");
+}
+
+bool InbandAgent::probe_next_hop(const MacAddress& mac) {
+  if (!enabled_) return false;
+  std::vector<std::pair<IpAddress, std::uint32_t>> asked;
+  bool any = false;
+  for (const RemoteState& r : remotes_) {
+    for (const Hop& hop : r.hops) {
+      const std::pair who{hop.fact.ip, hop.fact.ifindex};
+      if (hop.fact.mac != mac || std::find(asked.begin(), asked.end(), who) != asked.end())
+        continue;
+      asked.push_back(who);
+      ++counters_.probes;
+      if (auto ok = kernel_.probe(hop.fact.ip, hop.fact.ifindex); ok) {
+        any = true;
+      } else {
+        ++counters_.kernel_errors;
+        log::debug(kLibrary, "{}", ok.error().message);
+      }
+    }
+  }
+  return any;
 }
 
 // ---- events and time
@@ -462,6 +490,7 @@ Facts InbandAgent::collect_facts() const {
   if (local_) f.local_mac = local_->mac;
   f.vlan = vlan_;
   f.relay_arp = relay_arp_;
+  f.strict = strict_;
   for (const RemoteState& r : remotes_) {
     RemoteFacts& fact = f.remotes.emplace_back(RemoteFacts{r.remote, r.reach, {}});
     for (const Hop& h : r.hops) fact.next_hops.push_back(h.fact);

@@ -86,6 +86,8 @@ class InbandAgent {
   void set_vlan(const flow::ManagementVlan& vlan);
   // Second matches of (d) and (e), see inband_rules.h. Off until it is switched on.
   void set_relay_arp(bool relay);
+  // Rules (h) and (i) only to and from the next hops: see inband_rules.h.
+  void set_strict(bool strict);
 
   // Remotes by id. Replaces the whole list; what is known of a remote that stays is kept. An error
   // (and no change) if an id is empty or appears twice, a port is 0, or an address is not a host's.
@@ -97,6 +99,9 @@ class InbandAgent {
   void set_remote_state(std::string_view id, ConnectionState state, std::string_view why = "");
   // An echo request was not answered in time: have the kernel ask the next hops at once.
   void on_missed_echo(std::string_view id);
+  // Has the kernel ask the next hops that have this MAC whether they are still there (ARP, to that
+  // MAC). False: none has it, or the kernel would not.
+  bool probe_next_hop(const MacAddress& mac);
 
   // Asks the kernel everything and puts the rules in place. From then on run() works.
   void start();
@@ -182,6 +187,7 @@ class InbandAgent {
   std::optional<TimePoint> writer_retry_at_;
   flow::ManagementVlan vlan_;
   bool relay_arp_ = false;
+  bool strict_ = false;
   std::vector<RemoteState> remotes_;
   Facts facts_;
   std::vector<Installed> installed_;

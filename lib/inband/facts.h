@@ -58,6 +58,7 @@ struct Facts {
   std::vector<RemoteFacts> remotes;
   flow::ManagementVlan vlan;
   bool relay_arp = false;  // others may resolve the next hops through us
+  bool strict = false;
   bool operator==(const Facts&) const = default;
 };
 

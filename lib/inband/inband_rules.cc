@@ -101,12 +101,30 @@ void add_next_hops(Collector& rules, const RemoteFacts& remote, bool relay_arp) 
   }
 }
 
-void add_remote(Collector& rules, const Remote& remote) {
+// Where a remote is, as far as it is known: its next hops', or this host's.
+std::vector<MacAddress> macs_of(const RemoteFacts& remote, const Facts& facts) {
+  std::vector<MacAddress> macs;
+  for (const NextHop& hop : remote.next_hops)
+    if (names_a_station(hop.mac)) add_once(macs, *hop.mac);
+  if (remote.reach == Reach::kOwnAddress && names_a_station(facts.local_mac))
+    add_once(macs, *facts.local_mac);
+  return macs;
+}
+
+void add_remote(Collector& rules, const RemoteFacts& remote_facts, const Facts& facts) {
+  const Remote& remote = remote_facts.remote;
   const Ipv4Address ip = remote.ip.v4();
   const std::string why = fmt::format("remote {}", remote.id);
   rules.add(Kind::kToRemoteArp, arp(kArpReply).arp_tpa(ip), why);
   rules.add(Kind::kFromRemoteArp, arp(kArpRequest).arp_spa(ip), why);
-  rules.add(Kind::kToRemoteTcp, ipv4(packet::kProtoTcp).ipv4_dst(ip).tp_dst(remote.port), why);
+  Match to_remote = ipv4(packet::kProtoTcp);
+  to_remote.ipv4_dst(ip).tp_dst(remote.port);
+  if (facts.strict) {
+    for (const MacAddress& mac : macs_of(remote_facts, facts))
+      rules.add(Kind::kToRemoteTcp, Match(to_remote).eth_dst(mac), why);
+  } else {
+    rules.add(Kind::kToRemoteTcp, to_remote, why);
+  }
   rules.add(Kind::kFromRemoteTcp, ipv4(packet::kProtoTcp).ipv4_src(ip).tp_src(remote.port), why);
 }
 
@@ -146,7 +164,7 @@ std::vector<HiddenRule> hidden_rules(const Facts& facts) {
   for (const RemoteFacts& remote : facts.remotes) {
     if (remote.reach == Reach::kLoopback || remote.remote.ip.is_v6()) continue;
     add_next_hops(rules, remote, facts.relay_arp);
-    add_remote(rules, remote.remote);
+    add_remote(rules, remote, facts);
   }
   return rules.take();
 }
@@ -158,13 +176,14 @@ flow::Instructions hidden_instructions() {
 flow::Guards guards(const Facts& facts) {
   flow::Guards g;
   g.vlan = facts.vlan;
+  g.strict = facts.strict;
   // Static on LOCAL whether in-band is on or not: the FDB is not to learn it anywhere else.
   if (names_a_station(facts.local_mac)) g.local_mac = facts.local_mac;
   if (!facts.enabled) return g;
   for (const RemoteFacts& remote : facts.remotes) {
     if (remote.reach == Reach::kLoopback) continue;
     g.enabled = true;
-    g.remotes.push_back({remote.remote.ip, remote.remote.port});
+    g.remotes.push_back({remote.remote.ip, remote.remote.port, macs_of(remote, facts)});
     for (const NextHop& hop : remote.next_hops) {
       if (hop.ip.is_v4()) add_once(g.next_hops, hop.ip.v4());
       if (names_a_station(hop.mac) && hop.mac != facts.local_mac)

@@ -40,6 +40,11 @@
 //   MPLS and PBB need no word: their eth_type is their own.
 // - of (a), (h), (i): not a fragment. The first fragment has ports and would match, the later ones
 //   have none and would not; half a datagram helps nobody, and fragments of TCP are not supported.
+// Strict. (h) names the next hop's MAC as its destination, one rule for each (the local MAC where
+// the remote is this host), so that without a known next hop there is none. That (i) comes in by
+// the port where the next hop is, and that neither is flooded, no match can say, as stations move:
+// the datapath looks at each packet (GuardedRemote::macs).
+//
 // There are no in_port conditions but (a)'s: the remote may be behind any port, and may move.
 //
 // Invariants. Kind and match name a rule; a set has no two rules with the same name. Rules of

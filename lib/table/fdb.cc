@@ -4,6 +4,7 @@
 #include <bit>
 #include <random>
 #include <tuple>
+#include <utility>
 
 namespace lifeline::table {
 
@@ -159,9 +160,16 @@ Fdb::Learned Fdb::learn(std::uint16_t vlan, const MacAddress& mac, flow::PortNo 
   }
   const std::uint32_t place = node->place.load(std::memory_order_relaxed);
   if (is_static(place)) return Learned::kStatic;
+  if (port_of(place) != port && is_protected(place) && !may_move(*node, port, now_s))
+    return Learned::kHeld;
+  return place_at(node, port, now_s);
+}
+
+Fdb::Learned Fdb::place_at(Node* node, flow::PortNo port, std::uint32_t now_s) {
+  const std::uint32_t place = node->place.load(std::memory_order_relaxed);
   const bool moves = port_of(place) != port;
-  if (moves && is_protected(place) && !may_move(*node, port, now_s)) return Learned::kHeld;
   node->stamp_s.store(now_s, std::memory_order_relaxed);
+  node->doubted = false;
   list_remove(node);
   if (moves) {
     if (!is_protected(place)) make_room_on(port);
@@ -171,6 +179,30 @@ Fdb::Learned Fdb::learn(std::uint16_t vlan, const MacAddress& mac, flow::PortNo 
   }
   list_add(node);
   return moves ? Learned::kMoved : Learned::kRefreshed;
+}
+
+// Stamps count seconds; one that no reader would write shows each that one writes. Readers keep
+// where a flow went for up to a second without a look at the entry: the new generation ends that.
+bool Fdb::doubt(std::uint16_t vlan, const MacAddress& mac, std::uint32_t now_s) {
+  Node* node = find_for_writer(key_of(vlan, mac.to_u64()));
+  if (node == nullptr || !is_protected(node->place.load(std::memory_order_relaxed))) return false;
+  node->doubt_stamp_s = now_s - 1;
+  node->doubted = true;
+  node->stamp_s.store(node->doubt_stamp_s, std::memory_order_relaxed);
+  changed();
+  return true;
+}
+
+bool Fdb::confirm_move(std::uint16_t vlan, const MacAddress& mac, flow::PortNo port,
+                       std::uint32_t now_s) {
+  Node* node = find_for_writer(key_of(vlan, mac.to_u64()));
+  if (node == nullptr || !std::exchange(node->doubted, false)) return false;
+  const std::uint32_t place = node->place.load(std::memory_order_relaxed);
+  if (!is_protected(place) || port_of(place) == port) return false;
+  if (node->stamp_s.load(std::memory_order_relaxed) != node->doubt_stamp_s) return false;
+  if (port_of(place) == node->home) node->left_home_s = now_s;
+  place_at(node, port, now_s);
+  return true;
 }
 
 void Fdb::set_protected(const std::vector<MacAddress>& macs, std::uint16_t vlan) {

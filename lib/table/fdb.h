@@ -3,7 +3,8 @@
 // Protected addresses (of the next hops: whoever moves them cuts the switch off its controllers).
 // A frame with such a source that comes in elsewhere does not move the entry while the station was
 // seen behind its port within kHold_s; then, or when the port was flushed because its link went
-// down, it does. As stations are silent for longer than that every now and then, a liar gets in
+// down, it does. Earlier if whoever asks the station where it was (doubt) gets no answer in time
+// (confirm_move). As stations are silent for longer than that every now and then, a liar gets in
 // some time; therefore the entry remembers its *home*, where it was before the station fell silent,
 // and the first frame from there moves it back at once. Home moves after kHome_s without one. They
 // are never evicted to make room and take none of anybody else's.
@@ -100,6 +101,12 @@ class Fdb {
   // When a limit is reached, an old entry makes room: of the same port at its own limit, of the
   // port that has the most at the table's.
   Learned learn(std::uint16_t vlan, const MacAddress& mac, flow::PortNo port, std::uint32_t now_s);
+  // Of a protected entry that learn() held: from here on it is noticed whether the station is heard
+  // behind its port. False: there is no such entry.
+  bool doubt(std::uint16_t vlan, const MacAddress& mac, std::uint32_t now_s);
+  // Moves a doubted entry to `port`, unless it was heard behind its own since. True: moved.
+  bool confirm_move(std::uint16_t vlan, const MacAddress& mac, flow::PortNo port,
+                    std::uint32_t now_s);
   // An entry that is never moved, aged or flushed; kAnyVlan: in every VLAN (one such address;
   // setting another replaces it). Null `mac` of set_local() takes it away.
   void set_static(std::uint16_t vlan, const MacAddress& mac, flow::PortNo port);
@@ -134,6 +141,8 @@ class Fdb {
     // The writer's, of a protected entry.
     flow::PortNo home = 0;
     std::uint32_t left_home_s = 0;
+    std::uint32_t doubt_stamp_s = 0;  // stamp_s since doubt(), as long as nobody is heard
+    bool doubted = false;
     // The writer's: neighbours in the port's list, oldest first by learn().
     Node* older = nullptr;
     Node* newer = nullptr;
@@ -168,6 +177,7 @@ class Fdb {
   void forget_learned(std::uint64_t mac48);
   bool shall_protect(std::uint64_t key) const;
   bool may_move(Node& node, flow::PortNo port, std::uint32_t now_s) const;
+  Learned place_at(Node* node, flow::PortNo port, std::uint32_t now_s);
   PortList* list_of(std::uint32_t place);
   template <class Which>
   std::size_t remove_if(Which which);

@@ -140,6 +140,19 @@ class NetworkChanges(Attack):
         self.session_stays()
         self.assertIn("mtu 1400", self.net.sw.ip("route", "get", "10.9.0.2").stdout)
 
+    def test_strict_keeps_the_session_below_a_drop_all_and_over_a_link_failure(self):
+        session = self.bring_up(2, config={"in_band": {"strict": True}})
+        session.drop_everything()
+        self.session_stays()
+        rule, = [r for r in self.lifeline.hidden_rules() if r["letter"] == "h"]
+        self.assertIn(self.net.uplink.mac(), rule["match"])
+        # The FDB forgets the gateway with the link: it is asked for, not flooded to.
+        self.net.uplink.ip("link", "set", "dev", "eth0", "down")
+        self.lab.until(lambda: "LOWER_UP" not in
+                       self.net.sw.ip("-o", "link", "show", "dev", "p1").stdout, "p1 is down")
+        self.net.uplink.ip("link", "set", "dev", "eth0", "up")
+        self.session_stays(15)
+
     def test_the_uplink_goes_down_and_up(self):
         self.bring_up(1)
         self.net.uplink.ip("link", "set", "dev", "eth0", "down")

@@ -41,6 +41,7 @@ class Golden : public testing::TestWithParam<std::string>, public datapath::Cont
     }
   }
   void packet_in(const datapath::PacketIn&) override { ADD_FAILURE() << "a packet-in"; }
+  bool probe(const MacAddress&) override { return false; }
 
  protected:
   void SetUp() override {

@@ -36,7 +36,7 @@ ports:
   - {name: b, device: net_null0}
   - {name: c, device: "net_pcap0,rx_pcap=/tmp/a\"b\\c.pcap"}
 controllers: ["tcp:10.0.0.1", {address: "tcp:[2001:db8::1]:6633"}]
-in_band: {enabled: false, vlan: any, relay_arp: true}
+in_band: {enabled: false, vlan: any, relay_arp: true, strict: true}
 fail_mode: secure
 inactivity_probe_s: 7
 listen: ["unix:/tmp/x.mgmt", "ptcp:6654:0.0.0.0"]
@@ -74,7 +74,7 @@ TEST(Load, ReadsEveryKey) {
   ASSERT_EQ(c.controllers.size(), 2u);
   EXPECT_EQ(c.controllers[0].to_string(), "tcp:10.0.0.1:6653");
   EXPECT_EQ(c.controllers[1].to_string(), "tcp:[2001:db8::1]:6633");
-  EXPECT_EQ(c.in_band, (InBand{false, {VlanScope::Kind::kAny, 0}, true}));
+  EXPECT_EQ(c.in_band, (InBand{false, {VlanScope::Kind::kAny, 0}, true, true}));
   EXPECT_EQ(c.fail_mode, FailMode::kSecure);
   EXPECT_EQ(c.inactivity_probe_s, 7u);
   EXPECT_EQ(c.listen.size(), 2u);

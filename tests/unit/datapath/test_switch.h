@@ -206,6 +206,11 @@ class TestSwitch : public ControlHandler {
     packet_ins.push_back({Frame(in.frame.begin(), in.frame.end()), in});
   }
 
+  bool probe(const MacAddress& mac) override {
+    probed.push_back(mac);
+    return true;
+  }
+
   sync::Qsbr qsbr;
   sync::RetireList retired{qsbr};
   table::Tables tables{qsbr, retired, {.n_tables = 8, .n_slots = 2}};
@@ -214,6 +219,7 @@ class TestSwitch : public ControlHandler {
   std::unique_ptr<Datapath> datapath;
   std::vector<Frame> local;
   std::vector<PacketInCopy> packet_ins;
+  std::vector<MacAddress> probed;
 
  private:
   struct Rings {

@@ -422,5 +422,26 @@ TEST_F(AgentTest, PacketsAlwaysSeeTheRulesOfTheFacts) {
   }
 }
 
+TEST_F(AgentTest, AClaimToANextHopsMacHasTheKernelAskThatNextHopOnce) {
+  bring_up();
+  ASSERT_TRUE(agent.add_remote(remote(kController, 6633)));
+  settle();
+  EXPECT_TRUE(agent.probe_next_hop(kGatewayMac));
+  EXPECT_THAT(kernel.probed, testing::ElementsAre(std::pair{IpAddress{kGateway}, kLocalIndex}));
+  EXPECT_FALSE(agent.probe_next_hop(kOtherMac)) << "nobody's";
+  agent.set_enabled(false);
+  EXPECT_FALSE(agent.probe_next_hop(kGatewayMac));
+  EXPECT_EQ(kernel.probed.size(), 1u);
+}
+
+TEST_F(AgentTest, StrictTakesEffectAtOnce) {
+  bring_up();
+  agent.set_strict(true);
+  settle();
+  EXPECT_TRUE(guard_writer.guards.strict);
+  EXPECT_TRUE(table.has(Kind::kToRemoteTcp, "dl_dst=" + kGatewayMac.to_string()));
+  EXPECT_EQ(table.letters(), "abcdefghi");
+}
+
 }  // namespace
 }  // namespace lifeline::inband

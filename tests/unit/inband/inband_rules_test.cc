@@ -468,10 +468,28 @@ TEST(Guards, KnowEachRemoteOnceForPathMtuMessages) {
                {remote(other, 6633), Reach::kNoRoute, {}},
                {{"again", kController, 6653}, Reach::kRouted, {}},
                {remote(Ipv4Address::of(127, 0, 0, 1)), Reach::kLoopback, {}}};
-  EXPECT_THAT(guards(f).remotes, ElementsAre(flow::GuardedRemote{other, 6633},
-                                             flow::GuardedRemote{kController, 6653}));
+  EXPECT_THAT(guards(f).remotes, ElementsAre(flow::GuardedRemote{other, 6633, {}},
+                                             flow::GuardedRemote{kController, 6653, {}}));
   f.enabled = false;
   EXPECT_THAT(guards(f).remotes, IsEmpty());
+}
+
+TEST(Strict, ToTheRemoteOnlyByAKnownNextHop) {
+  Facts f = typical();
+  f.strict = true;
+  const auto h = [&f] {
+    std::vector<std::string> out;
+    for (const HiddenRule& r : hidden_rules(f))
+      if (r.kind == Kind::kToRemoteTcp) out.push_back(r.match.to_string());
+    return out;
+  };
+  EXPECT_THAT(h(), ElementsAre(testing::HasSubstr("dl_dst=" + kGatewayMac.to_string())));
+  EXPECT_THAT(guards(f).remotes,
+              ElementsAre(flow::GuardedRemote{kController, 6653, {kGatewayMac}}));
+  f.remotes[0].next_hops[0].mac.reset();
+  EXPECT_THAT(h(), IsEmpty());
+  f.remotes[0] = {remote(kController), Reach::kOwnAddress, {}};
+  EXPECT_THAT(h(), ElementsAre(testing::HasSubstr("dl_dst=" + kLocalMac.to_string())));
 }
 
 }  // namespace

@@ -226,6 +226,24 @@ TEST_F(FdbTest, NoRoomAtAllIsSaid) {
   EXPECT_EQ(none.learn(0, mac(1), 1, 0), kNoRoom);
 }
 
+TEST_F(FdbTest, ADoubtedStationMovesOnlyIfItIsSilentWhereItWas) {
+  fdb.set_protected({mac(1)}, 0);
+  fdb.learn(0, mac(1), 5, 10);
+  fdb.learn(0, mac(2), 5, 10);
+  EXPECT_FALSE(fdb.doubt(0, mac(2), 10)) << "not protected: it moves anyway";
+  EXPECT_FALSE(fdb.confirm_move(0, mac(1), 6, 10)) << "not doubted";
+  ASSERT_EQ(fdb.learn(0, mac(1), 6, 10), kHeld);
+  ASSERT_TRUE(fdb.doubt(0, mac(1), 10));
+  EXPECT_FALSE(fdb.needs_learning(0, mac(1), 5, 10));  // heard, in the very second
+  EXPECT_FALSE(fdb.confirm_move(0, mac(1), 6, 10));
+  EXPECT_EQ(fdb.lookup(0, mac(1)), 5);
+  ASSERT_EQ(fdb.learn(0, mac(1), 6, 11), kHeld);
+  ASSERT_TRUE(fdb.doubt(0, mac(1), 11));
+  EXPECT_TRUE(fdb.confirm_move(0, mac(1), 6, 12));
+  EXPECT_EQ(fdb.lookup(0, mac(1)), 6);
+  EXPECT_EQ(fdb.learn(0, mac(1), 5, 12), kMoved) << "home takes it back at once";
+}
+
 TEST_F(FdbTest, ReadersFindStandingEntriesWhileOthersComeAndGo) {
   Fdb busy{retired, {.max_entries = 64, .max_entries_per_port = 64, .ageing_s = 300}};
   for (std::uint64_t i = 0; i < 8; ++i) busy.set_static(0, mac(i), static_cast<flow::PortNo>(i));
