@@ -3,6 +3,7 @@
 // reach a hidden rule.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "base/expected.h"
@@ -51,6 +52,9 @@ class RuleWriter {
                                  std::uint64_t cookie) = 0;
   virtual void remove(RuleId id) = 0;
   virtual void publish() = 0;
+  // Takes back up to `n` of the staged changes; true when none is left, and the rules are those of
+  // the last publish() again. From the first call on until then nothing may be staged or published.
+  virtual bool roll_back(std::size_t n) = 0;
 
   // Sum over all lcores, exact for packets that were processed before the call. Valid until the
   // rule's removal is published.

@@ -93,20 +93,25 @@ void AgentCore::copy_to_snoops(openflow::BytesView message) {
 
 bool AgentCore::run(Budget& budget) {
   const TimePoint start_time = now();
+  const bool was_changing = changer_.has_value();
   for (const auto& [id, c] : connections) {
     if (!c->is_gone) c->channel.tick(start_time);
   }
   // Shares, so that no kind of work keeps another from its turn.
-  Budget expiry{budget.left() / 2};
-  bool more = tables.expire(start_time, expiry);
-  budget.charge(budget.left() / 2 - expiry.left());
+  bool more = false;
+  if (!tables.in_transaction()) {  // its changes are one, with none of anybody else between them
+    Budget expiry{budget.left() / 2};
+    more = tables.expire(start_time, expiry);
+    budget.charge(budget.left() / 2 - expiry.left());
+  }
   Budget flushing{budget.left() / 2};
   more |= serve_all(budget);
-  more |= run_fail_mode(flushing);
+  if (!tables.in_transaction()) more |= run_fail_mode(flushing);
   tables.publish();
   drop_finished();
   refresh_table_miss();
-  return more;
+  // Who waited for the end of that change may have been asked before it came.
+  return more || (was_changing && !changer_);
 }
 
 void AgentCore::drop_finished() {

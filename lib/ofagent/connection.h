@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "ofagent/budget.h"
+#include "ofagent/bundles.h"
 #include "ofagent/switch_agent.h"
 #include "openflow/channel.h"
 #include "openflow/multipart.h"
@@ -74,6 +75,7 @@ struct Connection {
   const ConnectionKind kind;
   openflow::Channel channel;
   openflow::MultipartRequests multiparts;
+  Bundles bundles;
   std::size_t output_limit;
   bool is_gone = false;  // the socket is closed; only a task keeps the connection
   bool close_counted = false;

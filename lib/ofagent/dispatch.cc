@@ -13,7 +13,8 @@ inline constexpr bool kIsOneOf = (std::is_same_v<T, Ts> || ...);
 template <class T>
 inline constexpr bool kChangesTheSwitch =
     kIsOneOf<T, openflow::FlowMod, openflow::GroupMod, openflow::MeterMod, openflow::PortMod,
-             openflow::TableMod, openflow::PacketOut, openflow::SetConfig>;
+             openflow::TableMod, openflow::PacketOut, openflow::SetConfig, openflow::BundleControl,
+             openflow::BundleAdd>;
 
 void handle_table_mod(AgentCore& core, Connection& c, const Request& request,
                       const openflow::TableMod& mod) {
@@ -76,6 +77,10 @@ void handle_message(AgentCore& core, Connection& c, const Request& request,
           handle_set_async(c, m);
         } else if constexpr (std::is_same_v<T, GetAsyncRequest>) {
           handle_get_async(c, request);
+        } else if constexpr (std::is_same_v<T, BundleControl>) {
+          handle_bundle_control(core, c, request, m, budget);
+        } else if constexpr (std::is_same_v<T, BundleAdd>) {
+          handle_bundle_add(core, c, request, m);
         } else if constexpr (std::is_same_v<T, QueueGetConfigRequest>) {
           handle_queue_get_config(core, c, request, m);
         } else if constexpr (std::is_same_v<T, Experimenter>) {

@@ -41,7 +41,7 @@ class FlowStatsTask final : public Task {
                 [&c](openflow::Bytes message) { c.channel.send_bytes(std::move(message)); }) {}
 
   Progress step(AgentCore& core, Connection& c, Budget& budget) override {
-    if (c.is_output_full()) return Progress::kBlocked;
+    if (c.is_output_full() || core.tables.in_transaction()) return Progress::kBlocked;
     const TimePoint now = core.now();
     const bool done = core.tables.walk(cursor_, filter_, budget, [&](StoredRule& stored) {
       budget.charge(kCostReport);
@@ -64,6 +64,7 @@ class AggregateStatsTask final : public Task {
       : request_(request), filter_(filter_of(selector)) {}
 
   Progress step(AgentCore& core, Connection& c, Budget& budget) override {
+    if (core.tables.in_transaction()) return Progress::kBlocked;
     const bool done = core.tables.walk(cursor_, filter_, budget, [&](StoredRule& stored) {
       budget.charge(kCostExamine * 2);
       const flow::RuleCounters n = core.tables.counters(stored);

@@ -64,6 +64,7 @@ tl::expected<StoredRule*, AddError> FlowTables::add(const RuleSpec& spec, TimePo
     stored->slot = slot;
     index_.insert(*stored, hash);
     staged_ = true;
+    if (in_transaction_) log_.emplace_back(Added{stored});
   }
   stored->idle_timeout_s = spec.idle_timeout_s;
   stored->hard_timeout_s = spec.hard_timeout_s;
@@ -78,39 +79,60 @@ Expected<void> FlowTables::modify(StoredRule& stored, const flow::Instructions& 
                                   std::optional<std::uint64_t> new_cookie, bool reset_counts) {
   const std::uint64_t cookie = new_cookie.value_or(stored.rule.cookie);
   if (auto done = writer_.replace(stored.id, instructions, cookie); !done) return done;
+  if (in_transaction_) note_modification(stored);
   stored.rule.instructions = instructions;
   stored.rule.cookie = cookie;
   if (reset_counts) {
-    writer_.reset_counters(stored.id);
+    // A roll-back could not bring the counts back.
+    if (in_transaction_) {
+      stored.reset_due = true;
+    } else {
+      writer_.reset_counters(stored.id);
+    }
     stored.last_packets = 0;
   }
   staged_ = true;
   return {};
 }
 
+void FlowTables::announce(const StoredRule& stored, RemovedReason reason, TimePoint now) const {
+  if (!observer_) return;
+  observer_({.stored = stored,
+             .reason = reason,
+             .counters = counters(stored),
+             .age = now - stored.created});
+}
+
 void FlowTables::remove(StoredRule& stored, RemovedReason reason, TimePoint now) {
-  if (observer_) {
-    observer_({.stored = stored,
-               .reason = reason,
-               .counters = writer_.counters(stored.id),
-               .age = now - stored.created});
-  }
+  if (!in_transaction_) announce(stored, reason, now);
   writer_.remove(stored.id);
   staged_ = true;
-  unschedule(stored);
-  index_.erase(stored);
   Table& table = tables_[stored.rule.table_id];
-  const std::size_t slot = stored.slot;
-  table.slots[slot].reset();
-  table.free_slots.push_back(slot);
-  if (table.size() == 0) {  // so that a table once large is not walked for its empty places
-    retired_slots_.push_back(std::exchange(table.slots, {}));
-    table.free_slots = {};
+  std::unique_ptr<StoredRule> taken = take_out(stored);
+  if (in_transaction_) {
+    log_.emplace_back(Removed{std::move(taken), reason});
+  } else {
+    retire_if_empty(table);
   }
 }
 
+std::unique_ptr<StoredRule> FlowTables::take_out(StoredRule& stored) {
+  unschedule(stored);
+  index_.erase(stored);
+  Table& table = tables_[stored.rule.table_id];
+  table.free_slots.push_back(stored.slot);
+  return std::move(table.slots[stored.slot]);
+}
+
+// So that a table once large is not walked for its empty places.
+void FlowTables::retire_if_empty(Table& table) {
+  if (table.slots.empty() || table.size() != 0) return;
+  retired_slots_.push_back(std::exchange(table.slots, {}));
+  table.free_slots = {};
+}
+
 void FlowTables::publish() {
-  if (!staged_) return;
+  if (!staged_ || in_transaction_) return;
   staged_ = false;
   writer_.publish();
 }

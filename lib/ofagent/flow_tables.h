@@ -8,6 +8,9 @@
 // and calls again until it is told that the walk is over. A cursor is a place in a table, not a
 // pointer, and survives any change between two slices: a rule that stays from the beginning to the
 // end of the walk is visited exactly once, one that comes or goes meanwhile at most once.
+//
+// A transaction makes many changes one: packets see all of them at once or, when it is rolled back,
+// none. Everything it does is in a log of its own, with what was before.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +20,7 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/clock.h"
@@ -63,7 +67,7 @@ class FlowTables {
   std::size_t size(std::uint8_t table_id) const;
   StoredRule* find(std::uint8_t table_id, std::uint32_t priority, const flow::Match& match) const;
   flow::RuleCounters counters(const StoredRule& stored) const {
-    return writer_.counters(stored.id);
+    return stored.reset_due ? flow::RuleCounters{} : writer_.counters(stored.id);
   }
 
   // Adds a rule, or replaces the one with the same table, priority and match: instructions, cookie,
@@ -75,8 +79,18 @@ class FlowTables {
                         std::optional<std::uint64_t> new_cookie, bool reset_counts);
   void remove(StoredRule& stored, RemovedReason reason, TimePoint now);
 
-  // What add, modify and remove have staged becomes visible to packets, all at once.
+  // What add, modify and remove have staged becomes visible to packets, all at once. In a
+  // transaction: does nothing.
   void publish();
+
+  // From begin() until commit() or roll_back() has returned true, changes are one. Publishes what
+  // was staged before. Nobody else may change the tables meanwhile, time-outs included.
+  void begin_transaction();
+  bool in_transaction() const { return in_transaction_; }
+  // Each in slices: call until true, and change nothing in between. Removals are told to the
+  // observer by commit() only.
+  bool commit(TimePoint now, Budget& budget);
+  bool roll_back(Budget& budget);
 
   struct Cursor {
     std::uint16_t table = 0;
@@ -101,6 +115,27 @@ class FlowTables {
     std::size_t size() const { return slots.size() - free_slots.size(); }
   };
 
+  // What a transaction has done, to be undone.
+  struct Added {
+    StoredRule* stored;
+  };
+  struct Modified {
+    StoredRule* stored;
+    RuleState before;
+  };
+  struct Removed {
+    std::unique_ptr<StoredRule> stored;
+    RemovedReason reason;
+  };
+  using Change = std::variant<Added, Modified, Removed>;
+
+  void note_modification(StoredRule& stored);
+  void undo(Change& change);
+  void restore(std::unique_ptr<StoredRule> stored);
+  std::unique_ptr<StoredRule> take_out(StoredRule& stored);
+  void retire_if_empty(Table& table);
+  void announce(const StoredRule& stored, RemovedReason reason, TimePoint now) const;
+
   std::pair<std::uint16_t, std::uint16_t> table_range(std::uint8_t table_id) const;
   void schedule(StoredRule& stored, TimePoint now);
   void unschedule(StoredRule& stored);
@@ -117,6 +152,10 @@ class FlowTables {
   // longer than a slice.
   std::vector<Slots> retired_slots_;
   bool staged_ = false;
+  bool in_transaction_ = false;
+  bool committing_ = false;  // published; what is left is to forget the log
+  std::deque<Change> log_;
+  std::size_t announced_ = 0;  // of log_, by commit()
 };
 
 template <class Visit>

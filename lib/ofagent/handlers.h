@@ -14,6 +14,9 @@ void handle_message(AgentCore& core, Connection& c, const Request& request,
 // flow_mod.cc
 void handle_flow_mod(AgentCore& core, Connection& c, const Request& request,
                      openflow::FlowMod flow_mod, Budget& budget);
+// What the codec cannot know: the tables, groups, meters and abilities of this switch.
+std::optional<openflow::ErrorId> find_error(const AgentCore& core, const openflow::FlowMod& m,
+                                            bool is_13);
 // What the switch cannot do of these actions, as an error of the specification; nullopt: it can.
 std::optional<openflow::ErrorId> find_unsupported(const AgentCore& core,
                                                   const flow::ActionList& actions);
@@ -26,6 +29,16 @@ void handle_packet_out(AgentCore& core, Connection& c, const Request& request,
 openflow::Port to_openflow(const PortInfo& port);
 void handle_port_mod(AgentCore& core, Connection& c, const Request& request,
                      const openflow::PortMod& port_mod);
+std::optional<openflow::ErrorId> find_error(const AgentCore& core,
+                                            const openflow::PortMod& port_mod);
+// False if the port refuses. Tells the controllers what has changed.
+bool apply(AgentCore& core, const openflow::PortMod& port_mod);
+
+// bundles.cc
+void handle_bundle_control(AgentCore& core, Connection& c, const Request& request,
+                           const openflow::BundleControl& control, Budget& budget);
+void handle_bundle_add(AgentCore& core, Connection& c, const Request& request,
+                       const openflow::BundleAdd& add);
 
 // switch_config.cc
 void handle_features(AgentCore& core, Connection& c, const Request& request);

@@ -29,6 +29,19 @@ struct RuleSpec {
   std::uint16_t flags = 0;
 };
 
+// What a modification or a replacement changes of a rule.
+struct RuleState {
+  flow::Instructions instructions;
+  std::uint64_t cookie = 0;
+  std::uint16_t idle_timeout_s = 0;
+  std::uint16_t hard_timeout_s = 0;
+  std::uint16_t flags = 0;
+  TimePoint created{};
+  TimePoint last_used{};
+  std::uint64_t last_packets = 0;
+  bool reset_due = false;
+};
+
 // Owned by FlowTables. The address is stable until the rule is removed.
 struct StoredRule {
   flow::Rule rule;
@@ -40,6 +53,8 @@ struct StoredRule {
   // Idle time-outs: when the counters were last seen to move, and where they stood then.
   TimePoint last_used{};
   std::uint64_t last_packets = 0;
+  // A transaction that is not committed yet has reset its counters.
+  bool reset_due = false;
 
   // For FlowTables and RuleIndex only.
   TimePoint deadline = TimePoint::max();

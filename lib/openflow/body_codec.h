@@ -14,12 +14,17 @@ Result<MeterMod> decode_meter_mod(Reader in);
 Result<PacketOut> decode_packet_out(Reader in, Version version);
 Result<PacketIn> decode_packet_in(Reader in, Version version);
 Result<FlowRemoved> decode_flow_removed(Reader in, Version version);
+// Behind experimenter and exp_type.
+Result<BundleControl> decode_bundle_control(Reader in);
+Result<BundleAdd> decode_bundle_add(Reader in);
 void encode_flow_mod(Writer& out, const FlowMod& m, Version version);
 void encode_group_mod(Writer& out, const GroupMod& m);
 void encode_meter_mod(Writer& out, const MeterMod& m);
 void encode_packet_out(Writer& out, const PacketOut& m, Version version);
 void encode_packet_in(Writer& out, const PacketIn& m, Version version);
 void encode_flow_removed(Writer& out, const FlowRemoved& m, Version version);
+void encode_bundle_control(Writer& out, const BundleControl& m);
+void encode_bundle_add(Writer& out, const BundleAdd& m);
 
 // ---- parts
 Result<Port> decode_port(Reader& in, Version version);

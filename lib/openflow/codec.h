@@ -41,7 +41,12 @@ struct DecodeError {
   std::uint16_t code = 0;
   std::uint32_t xid = 0;
   Bytes data;  // the first 64 bytes of the offending message
-  ErrorMsg to_message() const { return {.type = type, .code = code, .data = data}; }
+  ErrorMsg to_message() const {
+    return {.type = type,
+            .code = code,
+            .experimenter = type == kErrorTypeExperimenter ? kVendorOnf : 0,
+            .data = data};
+  }
 };
 
 // `one_message` is exactly one message (Channel frames them). `version` is the negotiated one: any

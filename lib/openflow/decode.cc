@@ -10,7 +10,6 @@ tl::unexpected<ErrorId> fail(ErrorId id) { return tl::make_unexpected(id); }
 
 constexpr std::uint32_t kNiciraRoleRequest = 10;
 constexpr std::uint32_t kNiciraRoleReply = 11;
-constexpr std::uint16_t kErrorTypeExperimenter = 0xffff;
 constexpr std::uint16_t kHelloVersionBitmap = 1;
 
 template <class T>
@@ -71,6 +70,10 @@ Result<Message> decode_experimenter(Reader in, Version version) {
   if (version == Version::k10 && e.experimenter == kVendorNicira && has_type &&
       (e.exp_type == kNiciraRoleRequest || e.exp_type == kNiciraRoleReply))
     return decode_nicira_role(in, e.exp_type == kNiciraRoleRequest);
+  if (version == Version::k13 && e.experimenter == kVendorOnf) {
+    if (e.exp_type == exp_type::kBundleControl) return lift(decode_bundle_control(in));
+    if (e.exp_type == exp_type::kBundleAdd) return lift(decode_bundle_add(in));
+  }
   e.data = in.copy_rest();
   return Message(std::move(e));
 }

@@ -5,8 +5,6 @@
 namespace lifeline::openflow {
 namespace {
 
-constexpr std::uint16_t kErrorTypeExperimenter = 0xffff;
-
 // Writes the body of one message behind its header; says which type byte the header gets. nullopt:
 // the version has no such message.
 class BodyWriter {
@@ -124,6 +122,16 @@ class BodyWriter {
   }
   Type operator()(const GetAsyncReply& m) const { return async(m, type13::kGetAsyncReply); }
   Type operator()(const SetAsync& m) const { return async(m, type13::kSetAsync); }
+  Type operator()(const BundleControl& m) const {
+    if (!is13()) return std::nullopt;
+    encode_bundle_control(out_, m);
+    return type::kExperimenter;
+  }
+  Type operator()(const BundleAdd& m) const {
+    if (!is13()) return std::nullopt;
+    encode_bundle_add(out_, m);
+    return type::kExperimenter;
+  }
   Type operator()(const QueueGetConfigRequest& m) const {
     encode_port_no(out_, m.port, version_);
     out_.zeros(is13() ? 4 : 2);

@@ -15,7 +15,8 @@ struct Row {
 
 // Numbers of OpenFlow 1.0.1 (5.4.4) and 1.3.5 (7.4.4). What 1.0 lacks got the nearest it has: a
 // match or an instruction that makes no sense is FLOW_MOD_FAILED/UNSUPPORTED there, an unknown kind
-// of request BAD_REQUEST/BAD_TYPE.
+// of request BAD_REQUEST/BAD_TYPE. Bundles are an extension of 1.3 (EXT-230) with numbers of its
+// own.
 constexpr std::array<Row, kErrorIdCount> kRows = {{
     {ErrorId::kHfcIncompatible, "OFPHFC_INCOMPATIBLE", {0, 0}, {0, 0}},
     {ErrorId::kHfcEperm, "OFPHFC_EPERM", {0, 1}, {0, 1}},
@@ -129,6 +130,25 @@ constexpr std::array<Row, kErrorIdCount> kRows = {{
     {ErrorId::kTffcBadLen, "OFPTFFC_BAD_LEN", {1, 2}, {13, 3}},
     {ErrorId::kTffcBadArgument, "OFPTFFC_BAD_ARGUMENT", {1, 2}, {13, 4}},
     {ErrorId::kTffcEperm, "OFPTFFC_EPERM", {1, 2}, {13, 5}},
+    {ErrorId::kBfcUnknown, "OFPBFC_UNKNOWN", {1, 3}, {kErrorTypeExperimenter, 2300}},
+    {ErrorId::kBfcEperm, "OFPBFC_EPERM", {1, 3}, {kErrorTypeExperimenter, 2301}},
+    {ErrorId::kBfcBadId, "OFPBFC_BAD_ID", {1, 3}, {kErrorTypeExperimenter, 2302}},
+    {ErrorId::kBfcBundleExist, "OFPBFC_BUNDLE_EXIST", {1, 3}, {kErrorTypeExperimenter, 2303}},
+    {ErrorId::kBfcBundleClosed, "OFPBFC_BUNDLE_CLOSED", {1, 3}, {kErrorTypeExperimenter, 2304}},
+    {ErrorId::kBfcOutOfBundles, "OFPBFC_OUT_OF_BUNDLES", {1, 3}, {kErrorTypeExperimenter, 2305}},
+    {ErrorId::kBfcBadType, "OFPBFC_BAD_TYPE", {1, 3}, {kErrorTypeExperimenter, 2306}},
+    {ErrorId::kBfcBadFlags, "OFPBFC_BAD_FLAGS", {1, 3}, {kErrorTypeExperimenter, 2307}},
+    {ErrorId::kBfcMsgBadLen, "OFPBFC_MSG_BAD_LEN", {1, 3}, {kErrorTypeExperimenter, 2308}},
+    {ErrorId::kBfcMsgBadXid, "OFPBFC_MSG_BAD_XID", {1, 3}, {kErrorTypeExperimenter, 2309}},
+    {ErrorId::kBfcMsgUnsup, "OFPBFC_MSG_UNSUP", {1, 3}, {kErrorTypeExperimenter, 2310}},
+    {ErrorId::kBfcMsgConflict, "OFPBFC_MSG_CONFLICT", {1, 3}, {kErrorTypeExperimenter, 2311}},
+    {ErrorId::kBfcMsgTooMany, "OFPBFC_MSG_TOO_MANY", {1, 3}, {kErrorTypeExperimenter, 2312}},
+    {ErrorId::kBfcMsgFailed, "OFPBFC_MSG_FAILED", {1, 3}, {kErrorTypeExperimenter, 2313}},
+    {ErrorId::kBfcTimeout, "OFPBFC_TIMEOUT", {1, 3}, {kErrorTypeExperimenter, 2314}},
+    {ErrorId::kBfcBundleInProgress,
+     "OFPBFC_BUNDLE_IN_PROGRESS",
+     {1, 3},
+     {kErrorTypeExperimenter, 2315}},
 }};
 
 constexpr bool in_order() {
@@ -161,7 +181,11 @@ std::string_view error_name(ErrorNumbers numbers, Version version) {
 ErrorMsg make_error_msg(ErrorId id, Version version, BytesView offending) {
   const ErrorNumbers numbers = error_numbers(id, version);
   const BytesView data = offending.first(std::min(offending.size(), kErrorDataBytes));
-  return {.type = numbers.type, .code = numbers.code, .data = Bytes(data.begin(), data.end())};
+  const bool by_onf = numbers.type == kErrorTypeExperimenter;
+  return {.type = numbers.type,
+          .code = numbers.code,
+          .experimenter = by_onf ? kVendorOnf : 0,
+          .data = Bytes(data.begin(), data.end())};
 }
 
 }  // namespace lifeline::openflow

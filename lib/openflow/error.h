@@ -138,11 +138,29 @@ enum class ErrorId : std::uint8_t {
   kTffcBadLen,
   kTffcBadArgument,
   kTffcEperm,
+  // BUNDLE_FAILED: in 1.3 experimenter errors of the ONF (EXT-230)
+  kBfcUnknown,
+  kBfcEperm,
+  kBfcBadId,
+  kBfcBundleExist,
+  kBfcBundleClosed,
+  kBfcOutOfBundles,
+  kBfcBadType,
+  kBfcBadFlags,
+  kBfcMsgBadLen,
+  kBfcMsgBadXid,
+  kBfcMsgUnsup,
+  kBfcMsgConflict,
+  kBfcMsgTooMany,
+  kBfcMsgFailed,
+  kBfcTimeout,
+  kBfcBundleInProgress,
 };
-inline constexpr std::size_t kErrorIdCount = static_cast<std::size_t>(ErrorId::kTffcEperm) + 1;
+inline constexpr std::size_t kErrorIdCount =
+    static_cast<std::size_t>(ErrorId::kBfcBundleInProgress) + 1;
 
 struct ErrorNumbers {
-  std::uint16_t type = 0;
+  std::uint16_t type = 0;  // 0xffff: an experimenter's (the ONF's), of which code is the exp_type
   std::uint16_t code = 0;
   bool operator==(const ErrorNumbers&) const = default;
 };

@@ -58,4 +58,12 @@ enum Only : std::uint8_t {
 };
 }  // namespace type13
 
+// Experimenter types of the ONF.
+namespace exp_type {
+enum Onf : std::uint32_t {
+  kBundleControl = 2300,
+  kBundleAdd = 2301,
+};
+}  // namespace exp_type
+
 }  // namespace lifeline::openflow

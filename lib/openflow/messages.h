@@ -267,6 +267,32 @@ struct SetAsync : AsyncConfig {
   bool operator==(const SetAsync&) const = default;
 };
 
+// ---- bundles (1.3: experimenter messages 2300 and 2301 of the ONF, EXT-230)
+
+enum class BundleControlType : std::uint16_t {
+  kOpenRequest = 0,
+  kOpenReply = 1,
+  kCloseRequest = 2,
+  kCloseReply = 3,
+  kCommitRequest = 4,
+  kCommitReply = 5,
+  kDiscardRequest = 6,
+  kDiscardReply = 7,
+};
+// Properties (all are experimenters') are skipped.
+struct BundleControl {
+  std::uint32_t bundle_id = 0;
+  BundleControlType type = BundleControlType::kOpenRequest;
+  std::uint16_t flags = 0;  // bundle_flags
+  bool operator==(const BundleControl&) const = default;
+};
+struct BundleAdd {
+  std::uint32_t bundle_id = 0;
+  std::uint16_t flags = 0;  // bundle_flags
+  Bytes message;            // one whole message, not yet decoded
+  bool operator==(const BundleAdd&) const = default;
+};
+
 struct QueueGetConfigRequest {
   flow::PortNo port = flow::kPortNone;  // kPortNone: all (1.3)
   bool operator==(const QueueGetConfigRequest&) const = default;
@@ -529,7 +555,7 @@ using Message =
                  FeaturesReply, GetConfigRequest, GetConfigReply, SetConfig, PacketIn, FlowRemoved,
                  PortStatus, PacketOut, FlowMod, GroupMod, PortMod, TableMod, MeterMod,
                  BarrierRequest, BarrierReply, RoleRequest, RoleReply, GetAsyncRequest,
-                 GetAsyncReply, SetAsync, QueueGetConfigRequest, QueueGetConfigReply,
-                 MultipartRequest, MultipartReply>;
+                 GetAsyncReply, SetAsync, BundleControl, BundleAdd, QueueGetConfigRequest,
+                 QueueGetConfigReply, MultipartRequest, MultipartReply>;
 
 }  // namespace lifeline::openflow

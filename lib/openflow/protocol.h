@@ -31,6 +31,7 @@ inline constexpr std::uint32_t kMeterAll = 0xffffffff;
 
 inline constexpr std::uint32_t kVendorNicira = 0x00002320;
 inline constexpr std::uint32_t kVendorOnf = 0x4f4e4600;
+inline constexpr std::uint16_t kErrorTypeExperimenter = 0xffff;
 
 // Wire types of the multipart (1.0: statistics) messages.
 enum class MultipartType : std::uint16_t {
@@ -59,6 +60,12 @@ inline constexpr std::uint16_t kResetCounts = 1 << 2;
 inline constexpr std::uint16_t kNoPacketCounts = 1 << 3;
 inline constexpr std::uint16_t kNoByteCounts = 1 << 4;
 }  // namespace flow_mod_flags
+
+// BundleControl::flags and BundleAdd::flags.
+namespace bundle_flags {
+inline constexpr std::uint16_t kAtomic = 1 << 0;
+inline constexpr std::uint16_t kOrdered = 1 << 1;
+}  // namespace bundle_flags
 
 // Port::config. Bits marked 1.0 are not sent to a 1.3 controller.
 namespace port_config {

@@ -190,6 +190,46 @@ void Tables::Writer::publish() {
   settle_removals();
 }
 
+// Removals first: what they restore is what an identity goes back to; additions that stand for an
+// identity then are those that had none before.
+bool Tables::Writer::roll_back(std::size_t n) {
+  for (; n > 0 && !removed_.empty(); --n) {
+    PublishedRule* rule = removed_.back();
+    removed_.pop_back();
+    if (rule->add_version.load(std::memory_order_relaxed) != PublishedRule::kNever) restore(rule);
+  }
+  for (; n > 0 && !added_.empty(); --n) {
+    PublishedRule* rule = added_.back();
+    added_.pop_back();
+    withdraw(rule);
+  }
+  return removed_.empty() && added_.empty();
+}
+
+// A published rule that was to be removed or replaced.
+void Tables::Writer::restore(PublishedRule* rule) {
+  if (rules_.find(rule->id)->leaving) {  // removed in the end: no longer counted
+    ++total_;
+    ++counts_[rule->rule.table_id];
+  }
+  rule->leaving = false;
+  rules_.set(rule->id, rule);
+}
+
+// A rule that was never published. Readers may stand on it, although none sees it.
+void Tables::Writer::withdraw(PublishedRule* rule) {
+  if (rules_.find(rule->id) == rule) {
+    t_.counters_.release(rule->counter);
+    if (!rule->leaving) {
+      --total_;
+      --counts_[rule->rule.table_id];
+    }
+    rules_.erase(rule->id);
+  }
+  classifier_of(*rule).unlink(rule);
+  t_.retired_.retire(std::unique_ptr<PublishedRule>{rule});
+}
+
 // Readers may still use the version before: the removed rules stay linked for a grace period, and
 // in memory for another one.
 void Tables::Writer::settle_removals() {

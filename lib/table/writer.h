@@ -21,6 +21,7 @@ class Tables::Writer final : public flow::RuleWriter {
                          std::uint64_t cookie) override;
   void remove(flow::RuleId id) override;
   void publish() override;
+  bool roll_back(std::size_t n) override;
   flow::RuleCounters counters(flow::RuleId id) const override;
   void reset_counters(flow::RuleId id) override;
   Fence fence() override { return t_.qsbr_.start(); }
@@ -35,6 +36,8 @@ class Tables::Writer final : public flow::RuleWriter {
   }
   Expected<void> check(const flow::Rule& rule) const;
   void stage_removal(PublishedRule* rule);
+  void restore(PublishedRule* rule);
+  void withdraw(PublishedRule* rule);
   void settle_removals();
   static void unlink_one(void* self, void* rule);
   static void flush_unlinked(void* self, void*);

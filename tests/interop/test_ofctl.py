@@ -140,3 +140,146 @@ class Ofctl(case.LabTest):
                 self.assertEqual(len(self.flows(version)), 1000)
                 self.assertRegex(self.ofctl("dump-aggregate", version=version), "flow_count=1000")
                 self.ofctl("del-flows", version=version)
+
+
+class OfctlChecklist(case.LabTest):
+    """Every command of ovs-ofctl that this switch has an answer for, as its users type it."""
+
+    def setUp(self):
+        super().setUp()
+        self.net = self.network(1)
+        self.lifeline = self.watch(self.net.make_switch(controllers=[])).start()
+        self.files = {"old": "priority=5,ip,nw_dst=10.0.0.1 actions=output:1\n"
+                             "priority=6,tcp,tp_dst=80 actions=drop\n",
+                      "new": "priority=5,ip,nw_dst=10.0.0.1 actions=output:2\n"
+                             "priority=7,udp actions=drop\n"}
+        for name, text in self.files.items():
+            with open(self.lab.path(name), "w", encoding="utf-8") as file:
+                file.write(text)
+
+    def run_ofctl(self, version, *words, options=(), status=0):
+        result = self.lifeline.ofctl(*words, version=version, options=options, check=False)
+        self.assertEqual(result.returncode, status, f"{words}: {result.stdout}{result.stderr}")
+        return result.stdout + result.stderr
+
+    def dump(self, version, *filters):
+        """The flows as ovs-ofctl sorts them, without what changes by itself."""
+        text = self.run_ofctl(version, "dump-flows", *filters, options=("--no-stats", "--sort"))
+        return [line.strip() for line in text.splitlines() if "actions=" in line]
+
+    def test_what_the_switch_says_of_itself(self):
+        expected = {
+            "dump-desc": "Manufacturer: Lifeline",
+            "dump-tables": r"table 0",
+            "dump-ports-desc": r"LOCAL\(br0\)",
+            "queue-stats": "0 queues",
+            "queue-get-config": "QUEUE_GET_CONFIG_REPLY",
+            "get-frags": "normal",
+            "ping": "64 bytes from",
+            "probe": "^$",
+        }
+        for version in VERSIONS:
+            for command, pattern in expected.items():
+                with self.subTest(version=version, command=command):
+                    text = self.run_ofctl(version, command)
+                    self.assertRegex(text.strip(), pattern)
+                    self.assertNotIn("OFPT_ERROR", text)
+            self.assertRegex(self.run_ofctl(version, "benchmark", "100", "5"), "packets/s")
+            self.assertIn("OFPQOFC_BAD_QUEUE", self.run_ofctl(version, "queue-stats", "2", "1"))
+        features = self.run_ofctl("OpenFlow13", "dump-table-features")
+        for word in ("goto_table", "write_metadata", "push_mpls", "dec_ttl", "set_queue",
+                     "next tables: 1-253", "ipv6_{src,dst,label}"):
+            self.assertIn(word, features)
+
+    def test_port_and_fragment_settings_hold(self):
+        for version, flags in (("OpenFlow10", ("no-flood", "no-forward", "no-packet-in", "down")),
+                               ("OpenFlow13", ("no-forward", "no-receive", "no-packet-in", "down"))):
+            for flag in flags:
+                with self.subTest(version=version, flag=flag):
+                    self.run_ofctl(version, "mod-port", "2", flag)
+                    shown = {"no-forward": "NO_FWD", "no-receive": "NO_RECV",
+                             "down": "PORT_DOWN"}.get(flag, flag.upper().replace("-", "_"))
+                    self.assertIn(shown, self.run_ofctl(version, "show"))
+                    undo = "up" if flag == "down" else flag.removeprefix("no-")
+                    self.run_ofctl(version, "mod-port", "2", undo)
+                    self.assertNotIn(shown, self.run_ofctl(version, "show"))
+            self.run_ofctl(version, "set-frags", "drop")
+            self.assertEqual(self.run_ofctl(version, "get-frags").strip(), "drop")
+            self.run_ofctl(version, "set-frags", "reassemble", status=1)
+            self.assertEqual(self.run_ofctl(version, "get-frags").strip(), "drop")
+            self.run_ofctl(version, "set-frags", "normal")
+
+    def test_replace_and_diff_flows(self):
+        old, new = self.lab.path("old"), self.lab.path("new")
+        for version, bundle in (("OpenFlow10", ()), ("OpenFlow13", ()), ("OpenFlow13", ("--bundle",))):
+            with self.subTest(version=version, bundle=bundle):
+                self.run_ofctl(version, "del-flows", options=bundle)
+                self.run_ofctl(version, "add-flows", old, options=bundle)
+                self.run_ofctl(version, "diff-flows", old)
+                difference = self.run_ofctl(version, "diff-flows", new, status=2)
+                self.assertIn("-priority=6,tcp,tp_dst=80", difference)
+                self.assertIn("+priority=7,udp", difference)
+                self.run_ofctl(version, "replace-flows", new, options=bundle)
+                self.run_ofctl(version, "diff-flows", new)
+                self.assertEqual(len(self.dump(version)), 2)
+                self.run_ofctl(version, "mod-flows", "udp,actions=output:1", options=bundle)
+                self.assertIn("priority=7,udp actions=output:1", self.dump(version))
+                self.run_ofctl(version, "del-flows", "priority=7,udp", options=("--strict", *bundle))
+                self.assertEqual(len(self.dump(version)), 1)
+                self.run_ofctl(version, "del-flows", "ip", options=bundle)
+                self.assertEqual(self.dump(version), [])
+
+    def test_a_bundle_that_fails_changes_nothing(self):
+        self.run_ofctl("OpenFlow13", "add-flows", self.lab.path("old"))
+        before = self.dump("OpenFlow13")
+        path = self.lab.path("bad")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("delete\n"
+                       "add priority=9,in_port=1,actions=output:2\n"
+                       "add check_overlap,priority=9,ip,actions=drop\n")
+        text = self.run_ofctl("OpenFlow13", "add-flows", path, options=("--bundle",), status=1)
+        self.assertIn("OFPFMFC_OVERLAP", text)
+        self.assertIn("OFPBFC_MSG_FAILED", text)
+        self.assertEqual(self.dump("OpenFlow13"), before)
+
+    def test_filters_by_cookie_and_output(self):
+        v = "OpenFlow13"
+        for cookie, port in ((0x10, 1), (0x11, 2), (0x20, 3)):
+            self.run_ofctl(v, "add-flow", f"cookie={cookie},in_port={port},actions=output:{port % 3 + 1}")
+        self.assertEqual(len(self.dump(v, "cookie=0x10/0xf0")), 2)
+        self.assertEqual(len(self.dump(v, "out_port=2")), 1)
+        self.run_ofctl(v, "mod-flows", "cookie=0x11/-1,actions=drop")
+        self.assertEqual(sum("actions=drop" in line for line in self.dump(v)), 1)
+        self.run_ofctl(v, "del-flows", "out_port=2")
+        self.assertEqual(len(self.dump(v)), 2)
+        self.run_ofctl(v, "del-flows", "cookie=0x20/-1")
+        self.assertEqual(len(self.dump(v)), 1)
+        self.assertIn("flow_count=1", self.run_ofctl(v, "dump-aggregate", "cookie=0x11/-1"))
+
+    def test_flow_removed_says_why_and_how_long(self):
+        for version in VERSIONS:
+            with self.subTest(version=version):
+                monitor = self.lab.start(f"removed-{version}", ["ovs-ofctl", "-O", version, "monitor",
+                                                                self.lifeline.mgmt, "65534"])
+
+                def deletion_seen():
+                    self.run_ofctl(version, "add-flow", "send_flow_rem,cookie=7,in_port=3,actions=drop")
+                    self.run_ofctl(version, "del-flows", "in_port=3")
+                    return "reason=delete" in monitor.log()
+                self.lab.until(deletion_seen, "the monitor listens and prints a deletion")
+                self.assertIn("cookie:0x7", monitor.log())
+                self.run_ofctl(version, "add-flow", "send_flow_rem,hard_timeout=1,in_port=1,actions=drop")
+                self.run_ofctl(version, "add-flow", "send_flow_rem,idle_timeout=1,in_port=2,actions=drop")
+                for reason, port in (("hard", 1), ("idle", 2)):
+                    pattern = rf"in_port=\S*{port}\S* reason={reason} .*duration1\.\d+s"
+                    self.lab.until(lambda pattern=pattern: re.search(pattern, monitor.log()),
+                                   f"the rule of port {port} is removed by its {reason} time-out", 10)
+                monitor.stop()
+
+    def test_flow_monitoring_is_refused_plainly(self):
+        for version in VERSIONS:
+            with self.subTest(version=version):
+                monitor = self.lab.start(f"watch-{version}", ["ovs-ofctl", "-O", version, "monitor",
+                                                              self.lifeline.mgmt, "watch:"])
+                self.lab.until(lambda: "OFPBRC_BAD_VENDOR" in monitor.log(), "the refusal is printed")
+                monitor.stop()

@@ -50,6 +50,10 @@ class FakeRuleWriter final : public flow::RuleWriter {
     EXPECT_EQ(staged.erase(id), 1u) << "removed what does not stand";
   }
   void publish() override { published.push_back(staged); }
+  bool roll_back(std::size_t) override {
+    staged = visible();
+    return true;
+  }
   flow::RuleCounters counters(flow::RuleId id) const override { return {id, id * 100}; }
   void reset_counters(flow::RuleId) override {}
   Fence fence() override { return 0; }

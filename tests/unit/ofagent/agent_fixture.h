@@ -35,6 +35,8 @@ class Peer {
 
   ConnectionId id() const { return id_; }
   Version version() const { return version_; }
+  // Of the next message that is sent.
+  std::uint32_t next_xid() const { return xid_ + 1; }
 
   // Gives the message to the agent, which has not run yet. Returns its xid.
   std::uint32_t send(const openflow::Message& message) {

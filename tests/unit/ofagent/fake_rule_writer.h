@@ -29,13 +29,22 @@ class FakeRuleWriter final : public flow::RuleWriter {
   }
   void remove(flow::RuleId id) override {
     EXPECT_EQ(staged.erase(id), 1u) << "removal of a rule that is not there";
+    leaving.insert(id);
   }
   void publish() override {
     if (keep_published) published = staged;
+    leaving.clear();
     ++n_publish;
   }
+  bool roll_back(std::size_t) override {
+    staged = published;
+    leaving.clear();
+    ++n_roll_back;
+    return true;
+  }
   flow::RuleCounters counters(flow::RuleId id) const override {
-    EXPECT_TRUE(staged.contains(id)) << "counters of a rule that is not there";
+    EXPECT_TRUE(staged.contains(id) || leaving.contains(id))
+        << "counters of a rule that is not there";
     const auto it = counts.find(id);
     return it == counts.end() ? flow::RuleCounters{} : it->second;
   }
@@ -61,6 +70,7 @@ class FakeRuleWriter final : public flow::RuleWriter {
   std::map<flow::RuleId, flow::Rule> staged;
   std::map<flow::RuleId, flow::Rule> published;
   std::map<flow::RuleId, flow::RuleCounters> counts;
+  std::set<flow::RuleId> leaving;  // removed, not published yet: their counters still count
   flow::RuleId last_id = 0;
   Fence last_fence = 0;
   Fence passed_fence = ~Fence{0};  // by default every fence passes at once
@@ -68,6 +78,7 @@ class FakeRuleWriter final : public flow::RuleWriter {
   bool refuse_replace = false;
   bool keep_published = true;  // false for large tests: publish() copies everything
   int n_publish = 0;
+  int n_roll_back = 0;
 };
 
 }  // namespace lifeline::ofagent

@@ -19,6 +19,7 @@ class ThinWriter final : public flow::RuleWriter {
   }
   void remove(flow::RuleId) override { ++removed; }
   void publish() override {}
+  bool roll_back(std::size_t) override { return true; }
   flow::RuleCounters counters(flow::RuleId id) const override { return {id, id * 100}; }
   void reset_counters(flow::RuleId) override {}
   Fence fence() override { return 0; }

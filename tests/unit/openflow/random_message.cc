@@ -2,6 +2,8 @@
 
 #include <functional>
 
+#include "openflow/codec.h"
+
 namespace lifeline::openflow::testing {
 namespace {
 
@@ -526,6 +528,17 @@ const std::vector<Maker>& makers_13() {
       },
       [](Dice& d) {
         return TableMod{d.u8(), d.u32()};
+      },
+      [](Dice& d) {
+        return BundleControl{d.u32(), static_cast<BundleControlType>(d.below(8)),
+                             static_cast<std::uint16_t>(d.below(4))};
+      },
+      [](Dice& d) {
+        // The xid that openflow_recode gives the outer message: they must be equal.
+        constexpr std::uint32_t kXid = 0x12345678;
+        const FlowMod inner{.cookie = d.u64(), .match = MatchMaker(d).make()};
+        return BundleAdd{d.u32(), static_cast<std::uint16_t>(d.below(4)),
+                         encode(inner, kXid, Version::k13)};
       },
       [](Dice& d) {
         return MeterMod{static_cast<MeterModCommand>(d.below(3)),

@@ -1,0 +1,115 @@
+// Transactions of the flow tables: a log of what was done, and how it is undone.
+#include <algorithm>
+#include <utility>
+
+#include "ofagent/flow_tables.h"
+
+namespace lifeline::ofagent {
+namespace {
+
+// Staged changes that the writer takes back in one go: some tens of microseconds.
+constexpr std::size_t kRollBackChunk = 64;
+
+RuleState state_of(const StoredRule& r) {
+  return {.instructions = r.rule.instructions,
+          .cookie = r.rule.cookie,
+          .idle_timeout_s = r.idle_timeout_s,
+          .hard_timeout_s = r.hard_timeout_s,
+          .flags = r.flags,
+          .created = r.created,
+          .last_used = r.last_used,
+          .last_packets = r.last_packets,
+          .reset_due = r.reset_due};
+}
+
+}  // namespace
+
+void FlowTables::begin_transaction() {
+  publish();
+  in_transaction_ = true;
+  committing_ = false;
+  announced_ = 0;
+}
+
+void FlowTables::note_modification(StoredRule& stored) {
+  log_.emplace_back(Modified{&stored, state_of(stored)});
+}
+
+bool FlowTables::commit(TimePoint now, Budget& budget) {
+  for (; announced_ < log_.size(); ++announced_) {
+    if (budget.spent()) return false;
+    budget.charge(kCostExamine * 4);
+    if (const auto* removed = std::get_if<Removed>(&log_[announced_])) {
+      announce(*removed->stored, removed->reason, now);
+    } else if (const auto* modified = std::get_if<Modified>(&log_[announced_])) {
+      StoredRule& r = *modified->stored;
+      if (std::exchange(r.reset_due, false)) writer_.reset_counters(r.id);
+    }
+  }
+  if (!committing_) {
+    committing_ = true;
+    if (std::exchange(staged_, false)) writer_.publish();
+  }
+  while (!log_.empty()) {
+    if (budget.spent()) return false;
+    budget.charge(kCostExamine * 4);
+    log_.pop_back();
+  }
+  for (Table& table : tables_) retire_if_empty(table);
+  in_transaction_ = false;
+  return true;
+}
+
+bool FlowTables::roll_back(Budget& budget) {
+  while (!log_.empty()) {
+    if (budget.spent()) return false;
+    budget.charge(kCostChange);
+    undo(log_.back());
+    log_.pop_back();
+  }
+  while (!writer_.roll_back(kRollBackChunk)) {
+    if (budget.spent()) return false;
+    budget.charge(static_cast<std::int64_t>(kRollBackChunk) * kCostExamine * 8);
+  }
+  for (Table& table : tables_) retire_if_empty(table);
+  staged_ = false;
+  in_transaction_ = false;
+  return true;
+}
+
+void FlowTables::undo(Change& change) {
+  if (const auto* added = std::get_if<Added>(&change)) {
+    const std::unique_ptr<StoredRule> gone = take_out(*added->stored);
+    return;
+  }
+  if (auto* removed = std::get_if<Removed>(&change)) {
+    restore(std::move(removed->stored));
+    return;
+  }
+  auto& modified = std::get<Modified>(change);
+  StoredRule& r = *modified.stored;
+  unschedule(r);
+  r.rule.instructions = std::move(modified.before.instructions);
+  r.rule.cookie = modified.before.cookie;
+  r.idle_timeout_s = modified.before.idle_timeout_s;
+  r.hard_timeout_s = modified.before.hard_timeout_s;
+  r.flags = modified.before.flags;
+  r.created = modified.before.created;
+  r.last_used = modified.before.last_used;
+  r.last_packets = modified.before.last_packets;
+  r.reset_due = modified.before.reset_due;
+  schedule(r, r.last_used);
+}
+
+void FlowTables::restore(std::unique_ptr<StoredRule> stored) {
+  Table& table = tables_[stored->rule.table_id];
+  // Undone in reverse, the place that it left is the last that became free.
+  const auto place = std::find(table.free_slots.rbegin(), table.free_slots.rend(), stored->slot);
+  table.free_slots.erase(std::next(place).base());
+  index_.insert(*stored, RuleIndex::hash_of(stored->rule.priority, stored->rule.match));
+  schedule(*stored, stored->last_used);
+  std::unique_ptr<StoredRule>& slot = table.slots[stored->slot];
+  slot = std::move(stored);
+}
+
+}  // namespace lifeline::ofagent
