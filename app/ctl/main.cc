@@ -1,8 +1,10 @@
 // lifelinectl: the operator's tool. It only asks and prints; everything it shows comes from the
 // switch.
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
 #include <string>
+#include <thread>
 
 #include "client.h"
 #include "render.h"
@@ -19,10 +21,13 @@ struct Options {
   bool as_json = false;
 };
 
-int run(const Options& options, const json& request, Render render) {
+lifeline::Expected<json> ask(const Options& options, const json& request) {
   const std::string path =
       options.socket.empty() ? options.run_dir + "/" + options.bridge + ".ctl" : options.socket;
-  const auto reply = lifeline::ctl::ask(path, request);
+  return lifeline::ctl::ask(path, request);
+}
+
+int print(const Options& options, const lifeline::Expected<json>& reply, Render render) {
   if (!reply) {
     std::fprintf(stderr, "lifelinectl: %s\n", reply.error().message.c_str());
     return 1;
@@ -31,6 +36,23 @@ int run(const Options& options, const json& request, Render render) {
   return std::fwrite(out.data(), 1, out.size(), stdout) == out.size() && std::fflush(stdout) == 0
              ? 0
              : 1;
+}
+
+int run(const Options& options, const json& request, Render render) {
+  return print(options, ask(options, request), render);
+}
+
+// Two looks at the counters, `interval_s` apart.
+int perf(const Options& options, double interval_s) {
+  const auto before = ask(options, {{"command", "stats"}});
+  if (!before) return print(options, before, lifeline::ctl::render_perf);
+  const auto start = std::chrono::steady_clock::now();
+  std::this_thread::sleep_for(std::chrono::duration<double>(interval_s));
+  const auto after = ask(options, {{"command", "stats"}});
+  if (!after) return print(options, after, lifeline::ctl::render_perf);
+  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+  return print(options, lifeline::ctl::perf_between(*before, *after, passed.count()),
+               lifeline::ctl::render_perf);
 }
 
 }  // namespace
@@ -56,7 +78,11 @@ int main(int argc, char** argv) {
   };
   add("status", "remotes, next hops, hidden rules and what changed last",
       lifeline::ctl::render_status);
-  add("ports", "ports and their counters", lifeline::ctl::render_ports);
+  app.add_subcommand("remotes",
+                     "the controllers: connection, next hop, and why they cannot be reached")
+      ->callback([&] {
+        status = run(options, {{"command", "status"}}, lifeline::ctl::render_remotes);
+      });
   add("fdb", "where MAC addresses were learned", lifeline::ctl::render_fdb);
   add("stats", "every drop counter with its meaning", lifeline::ctl::render_stats);
 
@@ -66,6 +92,29 @@ int main(int argc, char** argv) {
   flows->callback([&] {
     status = run(options, {{"command", "flows"}, {"hidden", hidden}}, lifeline::ctl::render_flows);
   });
+
+  bool verbose = false;
+  CLI::App* ports = app.add_subcommand("ports", "ports, their links and counters");
+  ports->add_flag("-v,--verbose", verbose, "with every counter of the driver that is not zero");
+  ports->callback([&] {
+    status = run(options, {{"command", "ports"}, {"verbose", verbose}},
+                 verbose ? lifeline::ctl::render_verbose_ports : lifeline::ctl::render_ports);
+  });
+
+  std::string level;
+  CLI::App* log = app.add_subcommand("log", "the log level, and what in-band control did last");
+  log->add_option("level", level, "set it: error, warn, info or debug");
+  log->callback([&] {
+    status = run(options, {{"command", "log"}, {"level", level}}, lifeline::ctl::render_log);
+  });
+
+  double interval_s = 1;
+  CLI::App* perf_command =
+      app.add_subcommand("perf", "cycles per packet, busy share and hit rate of each worker");
+  perf_command->add_option("--interval", interval_s, "seconds to look at")
+      ->check(CLI::Range(0.01, 3600.0))
+      ->capture_default_str();
+  perf_command->callback([&] { status = perf(options, interval_s); });
 
   try {
     app.parse(argc, argv);

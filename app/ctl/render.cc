@@ -137,15 +137,103 @@ std::string render_flows(const json& flows) {
 }
 
 std::string render_ports(const json& ports) {
-  std::vector<std::vector<std::string>> rows{{"port", "name", "device", "link", "rx packets",
-                                              "rx bytes", "tx packets", "tx bytes", "rx dropped",
-                                              "tx dropped"}};
+  std::vector<std::vector<std::string>> rows{{"port", "name", "device", "link", "speed", "MTU",
+                                              "rx packets", "rx bytes", "tx packets", "tx bytes",
+                                              "rx dropped", "tx dropped"}};
   for (const auto& p : ports.value("ports", json::array())) {
+    const std::string speed = text(p, "speed_mbps");
     rows.push_back({text(p, "number"), text(p, "name"), text(p, "device"), text(p, "link"),
-                    text(p, "rx_packets"), text(p, "rx_bytes"), text(p, "tx_packets"),
-                    text(p, "tx_bytes"), text(p, "rx_dropped"), text(p, "tx_dropped")});
+                    speed == "-" ? speed : speed + " Mbit/s", text(p, "mtu"), text(p, "rx_packets"),
+                    text(p, "rx_bytes"), text(p, "tx_packets"), text(p, "tx_bytes"),
+                    text(p, "rx_dropped"), text(p, "tx_dropped")});
   }
   return table(rows);
+}
+
+// With what a driver counts beyond that; zeros are left out, a NIC has hundreds.
+std::string render_verbose_ports(const json& ports) {
+  std::string out = render_ports(ports);
+  for (const auto& p : ports.value("ports", json::array())) {
+    out += fmt::format("\nport {} ({}): driver {}, MAC {}, {} RX and {} TX queues\n",
+                       text(p, "number"), text(p, "name"), text(p, "driver"), text(p, "mac"),
+                       text(p, "rx_queues"), text(p, "tx_queues"));
+    std::vector<std::vector<std::string>> rows;
+    const json counters = p.value("xstats", json::object());
+    for (const auto& [name, value] : counters.items()) {
+      if (value != 0) rows.push_back({value.dump(), name});
+    }
+    out += table(rows);
+  }
+  return out;
+}
+
+std::string render_remotes(const json& status) {
+  return remotes(status.value("remotes", json::array()));
+}
+
+std::string render_log(const json& log) {
+  std::string out = fmt::format("level {}\n", text(log, "level"));
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& entry : log.value("changes", json::array())) {
+    rows.push_back({ago(entry, "age_ms"), text(entry, "text")});
+  }
+  return out + (rows.empty() ? "" : "\nlast changes of in-band control\n" + table(rows));
+}
+
+json perf_between(const json& before, const json& after, double seconds) {
+  const auto rate = [](double part, double whole) {
+    return whole > 0 ? json(part / whole) : json();
+  };
+  json workers = json::array();
+  const json old = before.value("workers", json::array());
+  for (const auto& w : after.value("workers", json::array())) {
+    const auto of = [&](const char* key) {
+      for (const auto& o : old) {
+        if (o.value("slot", -1) == w.value("slot", -2))
+          return static_cast<double>(w.value(key, std::uint64_t{0}) -
+                                     o.value(key, std::uint64_t{0}));
+      }
+      return 0.0;
+    };
+    const double busy = of("busy_cycles");
+    const double decided = of("hits") + of("misses") + of("wide_packets");
+    workers.push_back({{"slot", w.value("slot", 0)},
+                       {"rx_packets_per_s", of("rx_packets") / seconds},
+                       {"tx_packets_per_s", of("tx_packets") / seconds},
+                       {"cycles_per_packet", rate(busy, of("rx_packets"))},
+                       {"busy_share", rate(busy, busy + of("idle_cycles"))},
+                       {"hit_rate", rate(of("hits"), decided)},
+                       {"misses_per_s", of("misses") / seconds},
+                       {"exact_entries", w.value("exact_entries", std::uint64_t{0})}});
+  }
+  return {{"interval_s", seconds},
+          {"tsc_hz", after.value("tsc_hz", json())},
+          {"workers", std::move(workers)}};
+}
+
+std::string render_perf(const json& perf) {
+  const auto number = [](const json& w, const char* key, double scale, const char* format) {
+    const auto it = w.find(key);
+    if (it == w.end() || !it->is_number()) return std::string("-");
+    return fmt::format(fmt::runtime(format), it->get<double>() * scale);
+  };
+  std::vector<std::vector<std::string>> rows{{"lcore", "rx packets/s", "tx packets/s",
+                                              "cycles/packet", "busy", "hits", "misses/s",
+                                              "flows cached"}};
+  for (const auto& w : perf.value("workers", json::array())) {
+    const std::string slot = text(w, "slot");
+    rows.push_back({slot == "0" ? "control" : "worker " + slot,
+                    number(w, "rx_packets_per_s", 1, "{:.0f}"),
+                    number(w, "tx_packets_per_s", 1, "{:.0f}"),
+                    // The control lcore's packets are few and its other work is not theirs.
+                    slot == "0" ? "-" : number(w, "cycles_per_packet", 1, "{:.0f}"),
+                    slot == "0" ? "-" : number(w, "busy_share", 100, "{:.1f} %"),
+                    number(w, "hit_rate", 100, "{:.1f} %"), number(w, "misses_per_s", 1, "{:.0f}"),
+                    text(w, "exact_entries")});
+  }
+  return fmt::format("over {:.1f} s, {:.0f} MHz\n", perf.value("interval_s", 0.0),
+                     perf.value("tsc_hz", 0.0) / 1e6) +
+         table(rows);
 }
 
 std::string render_fdb(const json& fdb) {

@@ -21,6 +21,7 @@
 #include "control/control_loop.h"
 #include "control/controller_link.h"
 #include "control/listener.h"
+#include "control/telemetry.h"
 #include "control/tls_thread.h"
 #include "datapath/datapath.h"
 #include "inband/agent.h"
@@ -168,12 +169,14 @@ struct Switch::Impl {
   std::unique_ptr<control::ControlLoop> loop;
   std::unique_ptr<control::AdminCommands> commands;
   std::unique_ptr<control::AdminServer> admin;
+  std::unique_ptr<control::Telemetry> telemetry;
 };
 
 // From the outside in. Nothing is freed that somebody behind it may still hold: readers before
 // tables, removed ports (which wait among the retired and on the device thread) before the port
 // set, and the port set before the pools.
 Switch::Impl::~Impl() {
+  telemetry.reset();
   admin.reset();
   commands.reset();
   loop.reset();
@@ -332,6 +335,8 @@ Expected<void> Switch::Impl::start_admin() {
   admin = std::make_unique<control::AdminServer>(
       io, config.run_dir + "/" + config.bridge + ".ctl",
       [this](const nlohmann::json& request) { return commands->handle(request); });
+  telemetry = std::make_unique<control::Telemetry>(
+      io, [this](const std::string& name) { return commands->figures(name); });
   return admin->listen();
 }
 

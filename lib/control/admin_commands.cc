@@ -1,7 +1,16 @@
 #include "control/admin_commands.h"
 
+#include <fmt/format.h>
+#include <rte_cycles.h>
+
+#include <algorithm>
+#include <array>
 #include <chrono>
+#include <string_view>
 #include <utility>
+
+#include "base/log.h"
+#include "flow/format.h"
 
 namespace lifeline::control {
 namespace {
@@ -99,6 +108,57 @@ class FlowsReply final : public AdminReply {
   bool first_ = true;
 };
 
+bool flag(const json& request, const char* key) {
+  const auto it = request.find(key);
+  return it != request.end() && it->is_boolean() && it->get<bool>();
+}
+
+std::string text(const json& request, const char* key) {
+  const auto it = request.find(key);
+  return it != request.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+// The ports with every counter their drivers have. A driver may take a while for its own, so that
+// the control lcore goes back to its packets after each port.
+class VerbosePorts final : public AdminReply {
+ public:
+  VerbosePorts(const port::PortSet& ports, json document)
+      : ports_(ports), list_(std::move(document["ports"])) {}
+
+  bool next(std::string& out) override {
+    if (at_ == 0) out += "{\"ports\": [";
+    if (at_ < list_.size()) {
+      json& port = list_[at_];
+      json counters = json::object();
+      if (port["number"].is_number()) {
+        const auto extended = ports_.extended_stats(port["number"].get<flow::PortNo>());
+        if (extended) {
+          for (const auto& [name, value] : *extended) counters[name] = value;
+        }
+      }
+      port["xstats"] = std::move(counters);
+      if (at_ != 0) out += ',';
+      out += port.dump(-1, ' ', false, json::error_handler_t::replace);
+      ++at_;
+    }
+    if (at_ < list_.size()) return true;
+    out += "]}";
+    return false;
+  }
+
+ private:
+  const port::PortSet& ports_;
+  json list_;
+  std::size_t at_ = 0;
+};
+
+std::string upper(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  return text;
+}
+
 }  // namespace
 
 AdminCommands::AdminCommands(CommandParts parts) : p_(std::move(parts)), started_(p_.clock.now()) {}
@@ -107,18 +167,20 @@ std::unique_ptr<AdminReply> AdminCommands::handle(const json& request) const {
   const auto it = request.find("command");
   const std::string command = it != request.end() && it->is_string() ? it->get<std::string>() : "";
   if (command == "status") return admin_reply(status());
+  if (command == "ports" && flag(request, "verbose"))
+    return std::make_unique<VerbosePorts>(p_.ports, ports());
   if (command == "ports") return admin_reply(ports());
+  if (command == "log") return log(request);
   if (command == "fdb") return admin_reply(fdb());
   if (command == "stats") return admin_reply(stats());
   if (command == "flows") {
-    const auto hidden = request.find("hidden");
-    if (hidden != request.end() && hidden->is_boolean() && hidden->get<bool>()) {
+    if (flag(request, "hidden")) {
       return admin_reply({{"hidden_rules", hidden_rules()}});
     }
     return std::make_unique<FlowsReply>(p_.agent.tables(), p_.clock);
   }
   return admin_error(fmt::format(
-      "there is no command '{}'; there are status, flows, ports, fdb and stats", command));
+      "there is no command '{}'; there are status, flows, ports, fdb, stats and log", command));
 }
 
 json AdminCommands::hidden_rules() const {
@@ -196,6 +258,7 @@ json AdminCommands::ports() const {
                     {"mac", status.mac.to_string()},
                     {"mtu", status.mtu},
                     {"link", status.link_up ? "up" : "down"},
+                    {"speed_mbps", status.speed_mbps != 0 ? json(status.speed_mbps) : json()},
                     {"rx_queues", status.n_rxq},
                     {"tx_queues", status.n_txq},
                     {"rx_packets", counters.rx_packets},
@@ -265,11 +328,62 @@ json AdminCommands::stats() const {
   const auto& loop = p_.loop.stats();
   return {{"drops", std::move(drops)},
           {"workers", std::move(workers)},
+          {"tsc_hz", rte_get_tsc_hz()},
           {"control",
            {{"turns", loop.turns},
             {"sleeps", loop.sleeps},
             {"longest_turn_us", loop.longest_turn.count() / 1000},
             {"local_recreated", loop.local_recreated}}}};
+}
+
+json AdminCommands::figures(std::string_view name) const {
+  if (name == "status") {
+    json all = status();
+    all.erase("hidden_rules");
+    all.erase("log");
+    return all;
+  }
+  if (name == "ports") return ports()["ports"];
+  if (name == "hidden_rules") return hidden_rules();
+  if (name == "perf") return stats()["workers"];
+  if (name == "stats") {
+    json counters = json::object();
+    const json all = stats();
+    for (const auto& drop : all["drops"]) counters[drop["name"].get<std::string>()] = drop["count"];
+    return counters;
+  }
+  if (name == "fdb") {
+    json counts{{"entries", p_.fdb.size()}};
+    for (const flow::PortNo port : p_.fdb.learned_ports())
+      counts["port_" + flow::port_to_string(port)] = p_.fdb.learned_on(port);
+    return counts;
+  }
+  return {};
+}
+
+// {"level": NAME}; without it, it only shows.
+std::unique_ptr<AdminReply> AdminCommands::log(const json& request) const {
+  constexpr std::array kLevels{log::Level::kError, log::Level::kWarn, log::Level::kInfo,
+                               log::Level::kDebug};
+  const std::string wanted = upper(text(request, "level"));
+  if (!wanted.empty()) {
+    const auto* const found = std::find_if(kLevels.begin(), kLevels.end(), [&](log::Level level) {
+      return log::level_name(level) == wanted;
+    });
+    if (found == kLevels.end()) {
+      return admin_error(fmt::format(
+          "there is no level '{}'; there are error, warn, info and debug", wanted.substr(0, 60)));
+    }
+    log::set_level(*found);
+  }
+  log::Level now = log::Level::kError;
+  for (const log::Level level : kLevels) {
+    if (log::enabled(level)) now = level;
+  }
+  json changes = json::array();
+  for (const auto& entry : p_.inband.status().log)
+    changes.push_back({{"age_ms", age_ms(p_.clock.now(), entry.when)}, {"text", entry.what}});
+  return admin_reply({{"level", log::level_name(now)}, {"changes", std::move(changes)}});
 }
 
 }  // namespace lifeline::control

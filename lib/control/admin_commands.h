@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -35,12 +36,15 @@ struct CommandParts {
   const std::vector<std::unique_ptr<ControllerLink>>& links;
 };
 
-// Control lcore only. Reads; nothing it answers changes the switch.
+// Control lcore only. Reads; nothing it answers changes the switch, but for the log level.
 class AdminCommands {
  public:
   explicit AdminCommands(CommandParts parts);
   // {"command": NAME, …} -> its reply; {"error"} for a command that does not exist.
   std::unique_ptr<AdminReply> handle(const nlohmann::json& request) const;
+  // The same figures, cut to what a monitoring system takes, for DPDK's telemetry: "status",
+  // "ports", "stats", "perf", "hidden_rules" or "fdb"; null for another name.
+  nlohmann::json figures(std::string_view name) const;
 
  private:
   nlohmann::json status() const;
@@ -48,6 +52,7 @@ class AdminCommands {
   nlohmann::json ports() const;
   nlohmann::json fdb() const;
   nlohmann::json stats() const;
+  std::unique_ptr<AdminReply> log(const nlohmann::json& request) const;
 
   CommandParts p_;
   const TimePoint started_;

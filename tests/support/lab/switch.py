@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 
 from . import process, wait
 
@@ -64,7 +65,8 @@ class Switch:
     apart several in one lab.
     """
 
-    def __init__(self, lab, space, ports, controllers, config=None, eal=None, allow=(), name=""):
+    def __init__(self, lab, space, ports, controllers, config=None, eal=None, allow=(), name="",
+                 telemetry=False):
         self.lab = lab
         self.space = space
         self.ports = list(ports)
@@ -75,6 +77,7 @@ class Switch:
         # Before the local port has its address there is no way to a remote; the switch says so once.
         self.allowed = [r"WARN inband: remote .*: no route: ", *allow]
         self._extra_eal = eal
+        self._no_telemetry = [] if telemetry else ["--no-telemetry"]
         self.config = {
             "bridge": self.bridge,
             "run_dir": self.run_dir,
@@ -97,7 +100,7 @@ class Switch:
         where = ",".join(map(str, cpus))
         devices = [f"--vdev=net_af_packet{i},iface={name}" for i, name in enumerate(self.ports)]
         # Neither lcore is bound to one CPU: several labs run side by side.
-        return ["--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m", "512",
+        return ["--no-huge", "--no-shconf", "--no-pci", *self._no_telemetry, "-m", "512",
                 "--file-prefix=lab", f"--lcores=0@({where}),1@({where})",
                 *devices, *(self._extra_eal or [])]
 
@@ -154,6 +157,15 @@ class Switch:
 
     def hidden_letters(self):
         return "".join(sorted(rule["letter"] for rule in self.hidden_rules()))
+
+    def telemetry(self, command):
+        """DPDK's telemetry, as dpdk-telemetry.py asks it (needs telemetry=True)."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            client.settimeout(10)
+            client.connect("/var/run/dpdk/lab/dpdk_telemetry.v2")
+            client.recv(4096)
+            client.send(command.encode())
+            return json.loads(client.recv(65536))[command]
 
     # OpenFlow over the management socket ----------------------------------------------------------
 

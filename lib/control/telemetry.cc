@@ -1,0 +1,155 @@
+#include "control/telemetry.h"
+
+#include <rte_telemetry.h>
+
+#include <asio/post.hpp>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "base/log.h"
+
+namespace lifeline::control {
+
+using nlohmann::json;
+
+struct Telemetry::Source {
+  Source(asio::io_context& io_context, Figures f) : io(&io_context), figures(std::move(f)) {}
+  std::mutex mutex;
+  asio::io_context* io;  // null once the telemetry is gone; under the mutex
+  Figures figures;       // of the control lcore
+};
+
+namespace {
+
+std::mutex g_mutex;
+std::weak_ptr<void> g_source;
+
+// A question on its way to the control lcore. Shared: whoever asked may have given up.
+struct Question {
+  std::mutex mutex;
+  std::condition_variable answered;
+  std::optional<json> answer;
+};
+
+constexpr int kMaxDepth = 6;
+
+std::string cut(const json& value) {
+  std::string text = value.get<std::string>();
+  if (text.size() >= RTE_TEL_MAX_STRING_LEN) text.resize(RTE_TEL_MAX_STRING_LEN - 1);
+  return text;
+}
+
+rte_tel_data* fill(const json& document, int depth);
+
+// What DPDK's format has no word for (null, fractions) is left out; so is what it has no room for.
+void add(rte_tel_data* dict, const char* name, const json& value, int depth) {
+  if (value.is_boolean()) {
+    rte_tel_data_add_dict_int(dict, name, value.get<bool>() ? 1 : 0);
+  } else if (value.is_number_unsigned()) {
+    rte_tel_data_add_dict_u64(dict, name, value.get<std::uint64_t>());
+  } else if (value.is_number_integer()) {
+    rte_tel_data_add_dict_int(dict, name, static_cast<int>(value.get<std::int64_t>()));
+  } else if (value.is_string()) {
+    rte_tel_data_add_dict_string(dict, name, cut(value).c_str());
+  } else if (value.is_structured() && depth < kMaxDepth) {
+    rte_tel_data* inner = fill(value, depth + 1);
+    if (inner != nullptr && rte_tel_data_add_dict_container(dict, name, inner, 0) != 0)
+      rte_tel_data_free(inner);
+  }
+}
+
+void fill_into(rte_tel_data* out, const json& document, int depth) {
+  if (document.is_object()) {
+    rte_tel_data_start_dict(out);
+    for (const auto& [name, value] : document.items()) add(out, name.c_str(), value, depth);
+    return;
+  }
+  // DPDK 22.11 nests dictionaries in each other, but no dictionary in an array: by position.
+  rte_tel_data_start_dict(out);
+  int position = 0;
+  for (const auto& element : document) add(out, std::to_string(position++).c_str(), element, depth);
+}
+
+rte_tel_data* fill(const json& document, int depth) {
+  if (!document.is_structured()) return nullptr;
+  rte_tel_data* out = rte_tel_data_alloc();
+  if (out != nullptr) fill_into(out, document, depth);
+  return out;
+}
+
+constexpr std::pair<const char*, const char*> kCommands[] = {
+    {"status", "The switch, its local port and remotes. No parameters"},
+    {"ports", "Ports, links and counters. No parameters"},
+    {"stats", "Counters of what was dropped, by name. No parameters"},
+    {"perf", "Counters of each lcore: packets, hits, misses, cycles. No parameters"},
+    {"hidden_rules", "The hidden rules of in-band control. No parameters"},
+    {"fdb", "How many addresses are learned, in all and by port. No parameters"},
+};
+
+}  // namespace
+
+std::shared_ptr<Telemetry::Source> Telemetry::current() {
+  const std::lock_guard lock(g_mutex);
+  return std::static_pointer_cast<Source>(g_source.lock());
+}
+
+int answer_telemetry(const char* command, const char*, void* data) {
+  auto* out = static_cast<rte_tel_data*>(data);
+  const auto fail = [out](const char* why) {
+    rte_tel_data_start_dict(out);
+    rte_tel_data_add_dict_string(out, "error", why);
+    return 0;
+  };
+  const auto source = Telemetry::current();
+  if (!source) return fail("the switch stops");
+  std::string name(command);
+  name.erase(0, name.rfind('/') + 1);
+  const auto question = std::make_shared<Question>();
+  {
+    const std::lock_guard lock(source->mutex);
+    if (source->io == nullptr) return fail("the switch stops");
+    asio::post(*source->io, [question, name, weak = std::weak_ptr(source)] {
+      const auto asked = weak.lock();
+      if (!asked) return;
+      json answer = asked->figures(name);
+      const std::lock_guard answer_lock(question->mutex);
+      question->answer = std::move(answer);
+      question->answered.notify_one();
+    });
+  }
+  std::unique_lock lock(question->mutex);
+  if (!question->answered.wait_for(lock, kTelemetryWait,
+                                   [&] { return question->answer.has_value(); })) {
+    return fail("no answer from the control lcore in time");
+  }
+  fill_into(out, *question->answer, 0);
+  return 0;
+}
+
+Telemetry::Telemetry(asio::io_context& io, Figures figures)
+    : source_(std::make_shared<Source>(io, std::move(figures))) {
+  {
+    const std::lock_guard lock(g_mutex);
+    g_source = source_;
+  }
+  static std::once_flag registered;
+  std::call_once(registered, [] {
+    for (const auto& [name, help] : kCommands) {
+      const std::string path = std::string("/lifeline/") + name;
+      const auto call = [](const char* command, const char* parameters, rte_tel_data* data) {
+        return answer_telemetry(command, parameters, data);
+      };
+      if (rte_telemetry_register_cmd(path.c_str(), call, help) != 0)
+        log::warn("control", "DPDK's telemetry does not take the command {}", path);
+    }
+  });
+}
+
+Telemetry::~Telemetry() {
+  const std::lock_guard lock(source_->mutex);
+  source_->io = nullptr;
+}
+
+}  // namespace lifeline::control
