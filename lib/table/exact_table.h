@@ -11,7 +11,7 @@
 // lines: bucket, key, data.
 //
 // Growing. Linear hashing (Litwin 1980): the number of active buckets is any number, not a power of
-// two; an insert adds at most one bucket by splitting one, an erase takes at most one away. So a
+// two; an insert adds at most one bucket by splitting one, an erase takes at most two away. So a
 // few flows use a few lines of index, a million do not fall off a cliff, and there is no pause. As
 // lanes hold the whole hash, a split touches two lines and no key. Linear hashing fills unevenly
 // (what is not split yet has twice the load): at 4 per bucket on average some are full; two choices
@@ -281,8 +281,11 @@ class ExactTable {
     hash_of_[number] = 0;
     free_[n_free_++] = number;
     --size_;
-    // Far from the threshold of growing, so that a table at the edge does not swing.
+    // Far from the threshold of growing, so that a table at the edge does not swing. Two at most: a
+    // pair of buckets that is too full to become one now must not leave the index too large for
+    // good.
     if (size_ < index_.active() + index_.active() / 2) index_.merge();
+    if (size_ < index_.active()) index_.merge();
   }
 
   template <class OnEvict>
