@@ -51,6 +51,15 @@ flow::ManagementVlan management_vlan(const config::VlanScope& scope) {
   return {};
 }
 
+std::vector<flow::PortNo> trusted_ports(const config::Config& config) {
+  const auto& named = config.in_band.trusted_ports;
+  std::vector<flow::PortNo> trusted;
+  for (const auto& port : config.ports)
+    if (std::find(named.begin(), named.end(), port.name) != named.end())
+      trusted.push_back(port.number);
+  return trusted;
+}
+
 std::vector<port::PortSpec> port_specs(const config::Config& config) {
   std::vector<port::PortSpec> specs;
   for (const auto& port : config.ports) {
@@ -263,16 +272,9 @@ Expected<void> Switch::Impl::start_in_band() {
   inband->set_vlan(management_vlan(config.in_band.vlan));
   inband->set_relay_arp(config.in_band.relay_arp);
   inband->set_strict(config.in_band.strict);
+  inband->set_trusted_ports(trusted_ports(config));
   std::vector<inband::Remote> remotes;
-  for (const auto& controller : config.controllers) {
-    remotes.push_back(remote_of(controller));
-    if (controller.address.is_v6() && config.in_band.enabled) {
-      log::warn(
-          "app",
-          "controller {}: hidden rules exist for IPv4 only, so its connection depends on the flows",
-          controller.to_string());
-    }
-  }
+  for (const auto& controller : config.controllers) remotes.push_back(remote_of(controller));
   if (const auto set = inband->set_remotes(std::move(remotes)); !set) return set;
   inband->start();
   return {};

@@ -89,7 +89,9 @@ struct InBand {
   VlanScope vlan;
   // Lets hosts resolve the next hop through us: switches behind this one need it.
   bool relay_arp = false;
-  bool strict = false;  // (h) and (i) only to and from the next hops, never flooded
+  bool strict = false;  // (h), (i), (v) and (w) only to and from the next hops, never flooded
+  // Names of ports behind which routers may be (flow/guards.h); empty: where the next hops are.
+  std::vector<std::string> trusted_ports;
 
   bool operator==(const InBand&) const = default;
 };

@@ -84,6 +84,11 @@ std::string dump(const Config& c) {
   out += fmt::format("in_band:\n  enabled: {}\n  vlan: {}\n  relay_arp: {}\n  strict: {}\n",
                      c.in_band.enabled, vlan_text(c.in_band.vlan), c.in_band.relay_arp,
                      c.in_band.strict);
+  if (!c.in_band.trusted_ports.empty()) {
+    out += "  trusted_ports:\n";
+    for (const std::string& name : c.in_band.trusted_ports)
+      out += fmt::format("    - {}\n", quoted(name));
+  }
   out += fmt::format("fail_mode: {}\n", c.fail_mode == FailMode::kSecure ? "secure" : "standalone");
   out += fmt::format("inactivity_probe_s: {}\n", c.inactivity_probe_s);
   dump_texts("listen", c.listen, out);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "datapath/datapath_impl.h"
+#include "datapath/nd_guard.h"
 #include "datapath/rewrite.h"
 #include "packet/parse.h"
 
@@ -19,8 +20,10 @@ void Datapath::process_local(std::span<rte_mbuf*> frames) {
     if (lane.world().guards->enabled()) {
       for (rte_mbuf* m : burst) {
         // The reply may only be let in if the request is known before it leaves.
-        note_dhcp_request(linear(m, lane.scratch()), *lane.world().guards, impl_->shared.dhcp_xids,
-                          impl_->shared.now_s(rte_rdtsc()));
+        const auto frame = linear(m, lane.scratch());
+        const std::uint32_t now_s = impl_->shared.now_s(rte_rdtsc());
+        note_dhcp_request(frame, *lane.world().guards, impl_->shared.dhcp_xids, now_s);
+        note_dhcpv6_request(frame, *lane.world().guards, impl_->shared.dhcpv6_exchanges, now_s);
       }
     }
     lane.process(burst.data(), static_cast<std::uint32_t>(burst.size()), flow::kPortLocal);

@@ -31,7 +31,8 @@ constexpr std::array<DropReasonText, kDropReasons> kTexts = {{
     {"upcall_ring_full", "a packet-in: the ring to the control lcore was full"},
     {"local_metered", "for LOCAL: beyond the rate that is let through"},
     {"upcall_metered", "a packet-in beyond the rate that is let through"},
-    {"next_hop_metered", "not a packet: a copy of a next hop's ARP beyond the guard's rate"},
+    {"next_hop_metered",
+     "not a packet: a copy of a next hop's ARP or of neighbour discovery beyond the guard's rate"},
     {"fdb_move_refused",
      "not a packet: somebody behind another port claims to be a next hop that is where it was"},
     {"inband_metered",
@@ -45,6 +46,9 @@ constexpr std::array<DropReasonText, kDropReasons> kTexts = {{
     {"fdb_move_probed",
      "not a packet: a next hop was asked whether it is still where it was, as another port has it"},
     {"fdb_move_confirmed", "not a packet: a next hop was moved, as it did not answer there"},
+    {"router_untrusted",
+     "not a packet: no copy of a router advertisement or MLD query from a port that is not "
+     "trusted"},
 }};
 
 }  // namespace

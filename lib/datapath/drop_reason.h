@@ -46,8 +46,9 @@ enum class DropReason : std::uint8_t {
   kStrictUnknown,
   kFdbMoveProbed,
   kFdbMoveConfirmed,
+  kRouterUntrusted,
 };
-inline constexpr std::size_t kDropReasons = 37;
+inline constexpr std::size_t kDropReasons = 38;
 
 struct DropReasonText {
   std::string_view name;

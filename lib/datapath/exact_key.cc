@@ -57,7 +57,8 @@ bool to_exact(const FlowKey& key, ExactKey* out) {
     case KeyKind::kIpv6:
       std::memcpy(&k.w[3], key.ipv6_src.bytes.data(), 16);
       std::memcpy(&k.w[5], key.ipv6_dst.bytes.data(), 16);
-      k.w[7] = key.ipv6_label.raw() | static_cast<std::uint64_t>(key.ipv6_exthdr.raw()) << 32;
+      k.w[7] = key.ipv6_label.raw() | static_cast<std::uint64_t>(key.ipv6_exthdr.raw()) << 32 |
+               static_cast<std::uint64_t>(key.icmpv6_hop_255) << 48;
       break;
     case KeyKind::kOther:
     case KeyKind::kNone:
@@ -99,6 +100,7 @@ FlowKey expand(const ExactKey& k) {
       std::memcpy(key.ipv6_dst.bytes.data(), &k.w[5], 16);
       key.ipv6_label = be32::from_raw(static_cast<std::uint32_t>(k.w[7]));
       key.ipv6_exthdr = be16::from_raw(static_cast<std::uint16_t>(k.w[7] >> 32));
+      key.icmpv6_hop_255 = static_cast<std::uint8_t>(k.w[7] >> 48);
       break;
     case KeyKind::kOther:
     case KeyKind::kNone:

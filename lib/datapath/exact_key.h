@@ -13,7 +13,7 @@
 //   w2  vlan_tci(2) ip_proto(1) 0(1) tp_src(2) tp_dst(2)
 //   kIpv4   w3 ipv4_src(4) ipv4_dst(4)                              w4..w7 zero
 //   kArp    w3 spa(4) tpa(4)   w4 sha(6) op(2)   w5 tha(6) 0(2)     w6, w7 zero
-//   kIpv6   w3, w4 ipv6_src    w5, w6 ipv6_dst   w7 label(4) exthdr(2) 0(2)
+//   kIpv6   w3, w4 ipv6_src    w5, w6 ipv6_dst   w7 label(4) exthdr(2) hop_255(1) 0(1)
 //   kOther  w3 mpls_lse(4) pbb_isid(4)   w4 eth_type(2) 0(6)        w5..w7 zero
 #pragma once
 

@@ -53,6 +53,7 @@ void Lane::execute(const std::uint64_t* words, std::uint32_t n, Packet p) {
         }
         break;
       case OpCode::kCount: count_drop(static_cast<DropReason>(op.b)); break;
+      case OpCode::kNdGuard: op_nd_guard(p, op, vlan_of(p.m)); break;
       default:
         if (!op_rewrite(p, op, data)) return;
     }

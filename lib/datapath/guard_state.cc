@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "packet/dhcp_view.h"
+#include "packet/nd_view.h"
 #include "packet/parse.h"
 #include "packet/path_mtu_view.h"
 
@@ -13,6 +14,7 @@ using packet::FlowKey;
 GuardState::GuardState(const flow::Guards& guards) : guards_(guards) {
   std::sort(guards_.next_hops.begin(), guards_.next_hops.end());
   std::sort(guards_.remotes.begin(), guards_.remotes.end());
+  std::sort(guards_.next_hops_v6.begin(), guards_.next_hops_v6.end());
 }
 
 bool GuardState::in_management_vlan(const FlowKey& key) const {
@@ -81,6 +83,18 @@ bool GuardState::is_control_fragment(const FlowKey& key) const {
   // Later fragments have no ports.
   if ((key.ip_frag & packet::kFragLater) != 0) return has_address(src) || has_address(dst);
   return is_remote(src, key.tp_src.host()) || is_remote(dst, key.tp_dst.host());
+}
+
+// A solicitation says by its source who asks, an advertisement by its target who speaks.
+bool GuardState::wants_next_hop_nd(const FlowKey& key) const {
+  if (!ipv6() || key.in_port == flow::kPortLocal || !key.is_ipv6() || key.ip_frag != 0 ||
+      key.ip_proto != packet::kProtoIcmpv6 || key.icmpv6_hop_255 == 0 || bool{key.tp_dst} ||
+      key.nd_target.is_zero() || !in_management_vlan(key)) {
+    return false;
+  }
+  const bool solicitation = key.tp_src == be16{packet::kNdNeighborSolicitation};
+  const Ipv6Address& who = solicitation ? key.ipv6_src : key.nd_target;
+  return std::binary_search(guards_.next_hops_v6.begin(), guards_.next_hops_v6.end(), who);
 }
 
 void DhcpXids::record(std::uint32_t xid, std::uint32_t now_s) {

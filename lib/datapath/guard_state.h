@@ -21,6 +21,9 @@ class GuardState {
   explicit GuardState(const flow::Guards& guards);
 
   bool enabled() const { return guards_.enabled; }
+  bool ipv6() const { return guards_.enabled && guards_.ipv6; }
+  const std::vector<flow::PortNo>& trusted_ports() const { return guards_.trusted_ports; }
+  const std::vector<MacAddress>& protected_macs() const { return guards_.protected_macs; }
   const std::optional<MacAddress>& local_mac() const { return guards_.local_mac; }
 
   // Of a packet with this key, should the guard look? `in_port` is where it came in.
@@ -38,6 +41,7 @@ class GuardState {
   bool wants_strict(const packet::FlowKey& key) const {
     return guards_.strict && key.ip_proto == packet::kProtoTcp;
   }
+  bool wants_next_hop_nd(const packet::FlowKey& key) const;
   bool in_management_vlan(const packet::FlowKey& key) const;
   bool is_protected(const MacAddress& mac) const;
 
@@ -59,6 +63,12 @@ class DhcpXids {
  private:
   static constexpr std::size_t kCells = 16;
   std::array<std::atomic<std::uint64_t>, kCells> cells_{};  // (now_s + 1) << 32 | xid; 0 free
+};
+
+// The same of DHCPv6: exchanges (Dhcpv6View::exchange()) and the addresses they came from.
+struct Dhcpv6Exchanges {
+  DhcpXids ids;
+  DhcpXids addresses;
 };
 
 // `frame`: UDP 67 -> 68 by its key. True if it is a well-formed reply to a request of ours.

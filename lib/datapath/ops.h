@@ -24,6 +24,7 @@ enum class OpCode : std::uint8_t {
   kPathMtuGuard,  // deliver to LOCAL if it is about our control connection, rate-limited
   kStrict,        // drop unless it goes where it is known to belong
   kCount,         // b = DropReason: counts, and goes on
+  kNdGuard,       // a = NdGuard: deliver to LOCAL if it is that
   // -- rewriting
   kSetField,      // a = flow::FieldId; data: the 16 bytes of flow::FieldValue
   kSetVlanVid10,  // b = VID; pushes a tag where there is none
@@ -41,6 +42,9 @@ enum class OpCode : std::uint8_t {
   kCopyTtlOut,
   kCopyTtlIn,
 };
+
+// What a kNdGuard looks for (nd_guard.h).
+enum class NdGuard : std::uint8_t { kDhcpv6, kSolicitation, kRouter };
 
 inline constexpr std::uint8_t kOpLast = 1;    // nothing after it needs the packet: hand it over
 inline constexpr std::uint8_t kOpHidden = 2;  // by a hidden rule: no port flag applies

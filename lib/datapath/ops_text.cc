@@ -21,11 +21,16 @@ std::string to_string(Op op) {
     case OpCode::kTable: return "TABLE";
     case OpCode::kUpcall: return fmt::format("CONTROLLER:{}", op.b);
     case OpCode::kDhcpGuard: return "guard: DHCP reply to LOCAL";
-    case OpCode::kNextHopGuard: return "guard: ARP of a next hop to LOCAL";
     case OpCode::kPathMtuGuard: return "guard: path MTU of a control connection to LOCAL";
     case OpCode::kStrict: return "strict: between learned ports only";
     case OpCode::kCount:
       return fmt::format("count ({})", describe(DropReason{static_cast<std::uint8_t>(op.b)}).name);
+    case OpCode::kNextHopGuard: return "guard: ARP or neighbour discovery of a next hop to LOCAL";
+    case OpCode::kNdGuard:
+      return op.a == static_cast<std::uint8_t>(NdGuard::kDhcpv6) ? "guard: DHCPv6 reply to LOCAL"
+             : op.a == static_cast<std::uint8_t>(NdGuard::kRouter)
+                 ? "guard: router advertisement or MLD query to LOCAL"
+                 : "guard: solicitation of our address to LOCAL";
     case OpCode::kSetField:
       return fmt::format("set_field:{}", flow::field_info(static_cast<flow::FieldId>(op.a)).name);
     case OpCode::kSetVlanVid10: return fmt::format("set_vlan_vid:{}", op.b);

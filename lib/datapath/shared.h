@@ -63,6 +63,7 @@ struct Shared {
 
   sync::Published<GuardState> guards;
   DhcpXids dhcp_xids;
+  Dhcpv6Exchanges dhcpv6_exchanges;
   std::atomic<TableMiss> table_miss{TableMiss::kDrop};
   std::atomic<bool> drop_fragments{false};
   std::vector<std::unique_ptr<UpRings>> up;  // by slot

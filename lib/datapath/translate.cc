@@ -1,6 +1,7 @@
 #include "datapath/translate.h"
 
 #include "datapath/action_compiler.h"
+#include "datapath/nd_guard.h"
 
 namespace lifeline::datapath {
 namespace {
@@ -61,6 +62,15 @@ void run_pipeline(const World& world, const rte_mbuf* packet, std::byte* scratch
   }
 }
 
+void nd_guards(const World& world, const packet::FlowKey& key, ActionCompiler& compiler) {
+  const auto guard = [&](NdGuard what) {
+    compiler.guard({.code = OpCode::kNdGuard, .a = static_cast<std::uint8_t>(what)});
+  };
+  if (wants_dhcpv6(*world.guards, key)) guard(NdGuard::kDhcpv6);
+  if (wants_solicitation(*world.guards, key)) guard(NdGuard::kSolicitation);
+  if (wants_router(*world.guards, key)) guard(NdGuard::kRouter);
+}
+
 }  // namespace
 
 void translate(const World& world, const packet::FlowKey& key, const rte_mbuf* packet,
@@ -83,8 +93,12 @@ void translate(const World& world, const packet::FlowKey& key, const rte_mbuf* p
   const bool reaches_local =
       hidden != nullptr && (key.eth_dst == local_mac ||
                             (key.eth_dst.is_multicast() && !key.eth_dst.is_link_local_reserved()));
-  if (!reaches_local && world.guards->wants_next_hop_arp(key))
-    compiler.guard({.code = OpCode::kNextHopGuard});
+  if (!reaches_local) {
+    if (world.guards->wants_next_hop_arp(key) || world.guards->wants_next_hop_nd(key))
+      compiler.guard({.code = OpCode::kNextHopGuard});
+    else if (world.guards->ipv6())
+      nd_guards(world, key, compiler);
+  }
   if (hidden != nullptr) {
     note(out, hidden, 0, true);
     out->hidden = true;

@@ -8,6 +8,7 @@
 
 #include "base/ip_address.h"
 #include "base/mac_address.h"
+#include "flow/port_no.h"
 
 namespace lifeline::flow {
 
@@ -35,6 +36,14 @@ struct Guards {
   // ARP from one of these sender addresses is delivered to LOCAL, rate-limited (a gratuitous ARP
   // from a new MAC).
   std::vector<Ipv4Address> next_hops;
+  // There are IPv6 remotes: the guards of IPv6 run too.
+  bool ipv6 = false;
+  // The same for neighbour discovery, by source of a solicitation or target of an advertisement.
+  std::vector<Ipv6Address> next_hops_v6;
+  // From where router advertisements and MLD queries are delivered to LOCAL. Empty: from the ports
+  // where the next hops are, and from every data port while none of them is known. A host needs
+  // them before it has any next hop, and afterwards a router elsewhere is most likely a rogue.
+  std::vector<PortNo> trusted_ports;
   // Of the next hops, as far as known: in the FDB they are not moved by whoever claims to be them,
   // and not evicted.
   std::vector<MacAddress> protected_macs;

@@ -57,6 +57,7 @@ class Printer {
     transport();
     number(FieldId::kPbbIsid, "pbb_isid", true);
     number(FieldId::kIpv6Exthdr, "ipv6_exthdr", true);
+    if (mask_.icmpv6_hop_255 != 0) text(fmt::format("icmpv6_hop_255={}", key_.icmpv6_hop_255));
     return std::move(out_);
   }
 
@@ -273,6 +274,11 @@ Match& Match::tp_dst(std::uint16_t port) {
 Match& Match::ip_frag(std::uint8_t bits, std::uint8_t mask_bits) {
   key.ip_frag = bits & mask_bits;
   mask.ip_frag = mask_bits;
+  return *this;
+}
+Match& Match::icmpv6_hop_255() {
+  key.icmpv6_hop_255 = 1;
+  mask.icmpv6_hop_255 = 0xff;
   return *this;
 }
 Match& Match::arp_op(std::uint16_t op) {

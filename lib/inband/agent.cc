@@ -90,6 +90,11 @@ void InbandAgent::set_strict(bool strict) {
   dirty_ = true;
 }
 
+void InbandAgent::set_trusted_ports(std::vector<flow::PortNo> ports) {
+  trusted_ports_ = std::move(ports);
+  dirty_ = true;
+}
+
 InbandAgent::RemoteState* InbandAgent::find(std::string_view id) {
   const auto it = std::find_if(remotes_.begin(), remotes_.end(),
                                [&](const RemoteState& r) { return r.remote.id == id; });
@@ -491,6 +496,7 @@ Facts InbandAgent::collect_facts() const {
   f.vlan = vlan_;
   f.relay_arp = relay_arp_;
   f.strict = strict_;
+  f.trusted_ports = trusted_ports_;
   for (const RemoteState& r : remotes_) {
     RemoteFacts& fact = f.remotes.emplace_back(RemoteFacts{r.remote, r.reach, {}});
     for (const Hop& h : r.hops) fact.next_hops.push_back(h.fact);

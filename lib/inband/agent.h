@@ -88,6 +88,8 @@ class InbandAgent {
   void set_relay_arp(bool relay);
   // Rules (h) and (i) only to and from the next hops: see inband_rules.h.
   void set_strict(bool strict);
+  // Where routers may be (flow/guards.h).
+  void set_trusted_ports(std::vector<flow::PortNo> ports);
 
   // Remotes by id. Replaces the whole list; what is known of a remote that stays is kept. An error
   // (and no change) if an id is empty or appears twice, a port is 0, or an address is not a host's.
@@ -188,6 +190,7 @@ class InbandAgent {
   flow::ManagementVlan vlan_;
   bool relay_arp_ = false;
   bool strict_ = false;
+  std::vector<flow::PortNo> trusted_ports_;
   std::vector<RemoteState> remotes_;
   Facts facts_;
   std::vector<Installed> installed_;

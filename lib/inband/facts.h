@@ -59,6 +59,7 @@ struct Facts {
   flow::ManagementVlan vlan;
   bool relay_arp = false;  // others may resolve the next hops through us
   bool strict = false;
+  std::vector<flow::PortNo> trusted_ports;
   bool operator==(const Facts&) const = default;
 };
 

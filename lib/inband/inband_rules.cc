@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "inband/rules_v6.h"
 #include "packet/flow_key.h"
 
 namespace lifeline::inband {
@@ -9,15 +10,37 @@ namespace {
 
 using flow::Match;
 
-constexpr std::uint32_t kPriorityBase = 18181800;
+// Of (a); each later letter has one less, whatever kinds are added behind.
+constexpr std::uint32_t kPriorityOfFirst = 18181809;
+constexpr std::size_t kLetters = 26;
 constexpr std::uint16_t kArpRequest = 1;
 constexpr std::uint16_t kArpReply = 2;
 constexpr std::uint16_t kDhcpClientPort = 68;
 constexpr std::uint16_t kDhcpServerPort = 67;
 
-constexpr std::array<std::string_view, kAllKinds.size()> kNames = {
-    "from-local-dhcp", "to-local-arp",    "from-local-arp", "to-next-hop-arp", "from-next-hop-arp",
-    "to-remote-arp",   "from-remote-arp", "to-remote-tcp",  "from-remote-tcp"};
+constexpr std::array<std::string_view, kLetters> kNames = {"from-local-dhcp",
+                                                           "to-local-arp",
+                                                           "from-local-arp",
+                                                           "to-next-hop-arp",
+                                                           "from-next-hop-arp",
+                                                           "to-remote-arp",
+                                                           "from-remote-arp",
+                                                           "to-remote-tcp",
+                                                           "from-remote-tcp",
+                                                           "",
+                                                           "",
+                                                           "from-local-dhcpv6",
+                                                           "from-local-rs",
+                                                           "from-local-mld",
+                                                           "from-local-na",
+                                                           "to-local-na",
+                                                           "from-local-ns",
+                                                           "to-next-hop-na",
+                                                           "from-next-hop-ns",
+                                                           "to-remote-na",
+                                                           "from-remote-ns",
+                                                           "to-remote-tcp6",
+                                                           "from-remote-tcp6"};
 
 constexpr std::size_t index_of(Kind kind) { return static_cast<std::size_t>(kind); }
 
@@ -70,6 +93,10 @@ class Collector {
       it->why.push_back(std::move(why));
   }
 
+  void add(const std::vector<KindMatch>& rules, const std::string& why) {
+    for (const auto& [kind, match] : rules) add(kind, match, why);
+  }
+
   std::vector<HiddenRule> take() {
     std::vector<HiddenRule> all;
     for (auto& rules : by_kind_) std::move(rules.begin(), rules.end(), std::back_inserter(all));
@@ -78,7 +105,7 @@ class Collector {
 
  private:
   const flow::ManagementVlan vlan_;
-  std::array<std::vector<HiddenRule>, kAllKinds.size()> by_kind_;
+  std::array<std::vector<HiddenRule>, kLetters> by_kind_;
 };
 
 void add_local(Collector& rules, MacAddress mac) {
@@ -91,8 +118,12 @@ void add_local(Collector& rules, MacAddress mac) {
 
 void add_next_hops(Collector& rules, const RemoteFacts& remote, bool relay_arp) {
   for (const NextHop& hop : remote.next_hops) {
-    if (!hop.ip.is_v4() || !names_a_station(hop.mac)) continue;
+    if (!names_a_station(hop.mac)) continue;
     const std::string why = fmt::format("next hop {} of {}", hop.ip.to_string(), remote.remote.id);
+    if (hop.ip.is_v6()) {
+      rules.add(next_hop_rules_v6(*hop.mac), why);
+      continue;
+    }
     rules.add(Kind::kToNextHopArp, arp(kArpReply).eth_dst(*hop.mac), why);
     rules.add(Kind::kFromNextHopArp, arp(kArpRequest).eth_src(*hop.mac), why);
     if (!relay_arp) continue;
@@ -113,8 +144,19 @@ std::vector<MacAddress> macs_of(const RemoteFacts& remote, const Facts& facts) {
 
 void add_remote(Collector& rules, const RemoteFacts& remote_facts, const Facts& facts) {
   const Remote& remote = remote_facts.remote;
-  const Ipv4Address ip = remote.ip.v4();
   const std::string why = fmt::format("remote {}", remote.id);
+  if (remote.ip.is_v6()) {
+    for (const auto& [kind, match] : remote_rules_v6(remote.ip.v6(), remote.port)) {
+      if (!facts.strict || kind != Kind::kToRemoteTcp6) {
+        rules.add(kind, match, why);
+        continue;
+      }
+      for (const MacAddress& mac : macs_of(remote_facts, facts))
+        rules.add(kind, Match(match).eth_dst(mac), why);
+    }
+    return;
+  }
+  const Ipv4Address ip = remote.ip.v4();
   rules.add(Kind::kToRemoteArp, arp(kArpReply).arp_tpa(ip), why);
   rules.add(Kind::kFromRemoteArp, arp(kArpRequest).arp_spa(ip), why);
   Match to_remote = ipv4(packet::kProtoTcp);
@@ -128,12 +170,20 @@ void add_remote(Collector& rules, const RemoteFacts& remote_facts, const Facts& 
   rules.add(Kind::kFromRemoteTcp, ipv4(packet::kProtoTcp).ipv4_src(ip).tp_src(remote.port), why);
 }
 
+bool serves_ipv6(const Facts& facts) {
+  return std::any_of(facts.remotes.begin(), facts.remotes.end(), [](const RemoteFacts& r) {
+    if (r.reach == Reach::kLoopback) return false;
+    return r.remote.ip.is_v6() || std::any_of(r.next_hops.begin(), r.next_hops.end(),
+                                              [](const NextHop& h) { return h.ip.is_v6(); });
+  });
+}
+
 }  // namespace
 
 char kind_letter(Kind kind) { return static_cast<char>('a' + index_of(kind)); }
 std::string_view kind_name(Kind kind) { return kNames[index_of(kind)]; }
 std::uint32_t kind_priority(Kind kind) {
-  return kPriorityBase + static_cast<std::uint32_t>(kAllKinds.size() - index_of(kind));
+  return kPriorityOfFirst - static_cast<std::uint32_t>(index_of(kind));
 }
 
 std::string HiddenRule::to_string() const {
@@ -160,9 +210,12 @@ std::vector<HiddenRule> hidden_rules(const Facts& facts) {
   // and DHCP from the controller's policy.
   if (!serves_anybody) return {};
   Collector rules(facts.vlan);
-  if (names_a_station(facts.local_mac)) add_local(rules, *facts.local_mac);
+  if (names_a_station(facts.local_mac)) {
+    add_local(rules, *facts.local_mac);
+    if (serves_ipv6(facts)) rules.add(local_rules_v6(*facts.local_mac), "local port");
+  }
   for (const RemoteFacts& remote : facts.remotes) {
-    if (remote.reach == Reach::kLoopback || remote.remote.ip.is_v6()) continue;
+    if (remote.reach == Reach::kLoopback) continue;
     add_next_hops(rules, remote, facts.relay_arp);
     add_remote(rules, remote, facts);
   }
@@ -177,15 +230,20 @@ flow::Guards guards(const Facts& facts) {
   flow::Guards g;
   g.vlan = facts.vlan;
   g.strict = facts.strict;
+  g.trusted_ports = facts.trusted_ports;
   // Static on LOCAL whether in-band is on or not: the FDB is not to learn it anywhere else.
   if (names_a_station(facts.local_mac)) g.local_mac = facts.local_mac;
   if (!facts.enabled) return g;
+  g.ipv6 = serves_ipv6(facts);
   for (const RemoteFacts& remote : facts.remotes) {
     if (remote.reach == Reach::kLoopback) continue;
     g.enabled = true;
     g.remotes.push_back({remote.remote.ip, remote.remote.port, macs_of(remote, facts)});
     for (const NextHop& hop : remote.next_hops) {
-      if (hop.ip.is_v4()) add_once(g.next_hops, hop.ip.v4());
+      if (hop.ip.is_v4())
+        add_once(g.next_hops, hop.ip.v4());
+      else
+        add_once(g.next_hops_v6, hop.ip.v6());
       if (names_a_station(hop.mac) && hop.mac != facts.local_mac)
         add_once(g.protected_macs, *hop.mac);
     }

@@ -23,6 +23,29 @@
 // hop and learns it only when the next hop asks for something itself. They are broader than the
 // rest (any host may ask), so the operator says where switches hang behind this one.
 //
+// For an IPv6 remote, in place of (d) to (i) and beside (a) to (c); neighbour discovery (NS, NA:
+// RFC 4861) stands for ARP, and its hop limit of 255 is part of each match. (j) and (k) are DNS's.
+//
+//   l  from-local-dhcpv6   in_port=LOCAL, eth_src=local MAC, UDP 546 -> 547       local MAC
+//   m  from-local-rs       in_port=LOCAL, eth_src=local MAC, RS                   local MAC
+//   n  from-local-mld      in_port=LOCAL, eth_src=local MAC, MLD report           local MAC
+//   o  from-local-na       in_port=LOCAL, eth_src=local MAC, NA                   local MAC
+//   p  to-local-na         NA, eth_dst=local MAC                                  local MAC
+//   q  from-local-ns       NS, eth_src=local MAC                                  local MAC
+//   r  to-next-hop-na      NA, eth_dst=next-hop MAC                          each next-hop MAC
+//   s  from-next-hop-ns    NS, eth_src=next-hop MAC                          each next-hop MAC
+//   t  to-remote-na        NA, ipv6_dst=remote IP                            each remote IP
+//   u  from-remote-ns      NS, ipv6_src=remote IP                            each remote IP
+//   v  to-remote-tcp6      TCP, ipv6_dst=remote IP, tcp_dst=remote port      each remote
+//   w  from-remote-tcp6    TCP, ipv6_src=remote IP, tcp_src=remote port      each remote
+//
+// Solicitations go to a multicast group of the address asked for (ff02::1:ffXX:XXXX), whose MAC
+// says nothing about who asks: (q), (s) and (u) name the asker, as (c), (e) and (g) do, and NORMAL
+// floods them. A snooping switch on the way sends the group only where somebody has reported it:
+// (n). (o) has no twin: a DHCPv6 server answers to our link-local address and must resolve it
+// first, while a DHCP reply needs no ARP. Who may ask us then is a guard's affair
+// (datapath/nd_guard.h).
+//
 // Why this way. The set of rules is a function of the facts and of nothing else: not of what was
 // installed before, not of the order in which the facts came, not of the state of a connection.
 // So a lost fact cannot leave a rule behind, a reconnecting remote cannot lose one, and every
@@ -51,9 +74,9 @@
 // different kinds may have overlapping matches: all do the same, and each kind has its own
 // priority, so which one counts a packet is fixed. Every priority is above 65535.
 //
-// What gives no rule: a loopback remote (its packets never leave the host's stack), an IPv6 remote
-// (its twins of ARP are other kinds), a MAC that is all zeros or a group address (it would name
-// nobody, or everybody).
+// What gives no rule: a loopback remote (its packets never leave the host's stack), a MAC that is
+// all zeros or a group address (it would name nobody, or everybody). (l) to (q) stand only beside a
+// remote with an IPv6 address.
 //
 // Thread-safety: pure functions. Cost: linear in the remotes but for the search for duplicates,
 // which is quadratic in the rules of one kind with a word compare; 100 remotes take well under a
@@ -73,7 +96,7 @@
 
 namespace lifeline::inband {
 
-// The letters of the table above. Further kinds (IPv6, DNS) are added behind.
+// The letters of the tables above, each with a fixed number.
 enum class Kind : std::uint8_t {
   kFromLocalDhcp,   // a
   kToLocalArp,      // b
@@ -84,15 +107,31 @@ enum class Kind : std::uint8_t {
   kFromRemoteArp,   // g
   kToRemoteTcp,     // h
   kFromRemoteTcp,   // i
+  kFromLocalDhcpv6 = 'l' - 'a',
+  kFromLocalRs,     // m
+  kFromLocalMld,    // n
+  kFromLocalNa,     // o
+  kToLocalNa,       // p
+  kFromLocalNs,     // q
+  kToNextHopNa,     // r
+  kFromNextHopNs,   // s
+  kToRemoteNa,      // t
+  kFromRemoteNs,    // u
+  kToRemoteTcp6,    // v
+  kFromRemoteTcp6,  // w
 };
 inline constexpr std::array kAllKinds = {
-    Kind::kFromLocalDhcp, Kind::kToLocalArp,     Kind::kFromLocalArp,
-    Kind::kToNextHopArp,  Kind::kFromNextHopArp, Kind::kToRemoteArp,
-    Kind::kFromRemoteArp, Kind::kToRemoteTcp,    Kind::kFromRemoteTcp};
+    Kind::kFromLocalDhcp,  Kind::kToLocalArp,      Kind::kFromLocalArp,  Kind::kToNextHopArp,
+    Kind::kFromNextHopArp, Kind::kToRemoteArp,     Kind::kFromRemoteArp, Kind::kToRemoteTcp,
+    Kind::kFromRemoteTcp,  Kind::kFromLocalDhcpv6, Kind::kFromLocalRs,   Kind::kFromLocalMld,
+    Kind::kFromLocalNa,    Kind::kToLocalNa,       Kind::kFromLocalNs,   Kind::kToNextHopNa,
+    Kind::kFromNextHopNs,  Kind::kToRemoteNa,      Kind::kFromRemoteNs,  Kind::kToRemoteTcp6,
+    Kind::kFromRemoteTcp6};
 
-char kind_letter(Kind kind);            // 'a' to 'i'
+char kind_letter(Kind kind);            // 'a' to 'i', 'l' to 'w'
 std::string_view kind_name(Kind kind);  // "from-local-dhcp"
-// (a) 18181809 down to (i) 18181801: one fixed number per kind, above all of OpenFlow's.
+// (a) 18181809 down to (i) 18181801, (l) 18181798 down to (w) 18181787: one fixed number per kind,
+// above all of OpenFlow's.
 std::uint32_t kind_priority(Kind kind);
 
 struct HiddenRule {

@@ -87,7 +87,10 @@ struct FlowKey {
   // -- word 9: IPv6
   be32 ipv6_label;   // 20 bits
   be16 ipv6_exthdr;  // OFPIEH_* bits
-  be16 zero2;
+  // 1: ICMPv6 with a hop limit of 255, so from this link and not forwarded (RFC 4861, 3.1); else 0.
+  // Not a field of OpenFlow: hidden rules match it.
+  std::uint8_t icmpv6_hop_255 = 0;
+  std::uint8_t zero2 = 0;
   // -- words 10 to 13
   Ipv6Address ipv6_src;
   Ipv6Address ipv6_dst;

@@ -11,6 +11,11 @@
 
 namespace lifeline::packet {
 
+// Multicast listener discovery (RFC 2710, RFC 3810): also ICMPv6.
+inline constexpr std::uint8_t kMldQuery = 130;
+inline constexpr std::uint8_t kMldV1Report = 131;
+inline constexpr std::uint8_t kMldV2Report = 143;
+
 inline constexpr std::uint8_t kNdRouterSolicitation = 133;
 inline constexpr std::uint8_t kNdRouterAdvertisement = 134;
 inline constexpr std::uint8_t kNdNeighborSolicitation = 135;

@@ -256,9 +256,11 @@ void parse_ipv6(Cursor c, FlowKey& key, Layers& layers) {
   key.ip_proto = load_u8(c.p + 6);
   key.ipv6_src = load<Ipv6Address>(c.p + 8);
   key.ipv6_dst = load<Ipv6Address>(c.p + 24);
+  const std::uint8_t hop_limit = load_u8(c.p + 7);
   c.p += kIpv6Bytes;
   c.end = c.p + payload;
   if (walk_extensions(c, key)) parse_transport(c, key, layers);
+  if (key.ip_proto == kProtoIcmpv6 && layers.l4 != 0 && hop_limit == 255) key.icmpv6_hop_255 = 1;
 }
 
 void parse_payload(const Cursor& c, FlowKey& key, Layers& layers) {

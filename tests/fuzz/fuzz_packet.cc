@@ -21,7 +21,8 @@ void check_layers(std::span<const std::byte> frame, const FlowKey& key, const La
   FUZZ_CHECK(layers.l4 == 0 || (layers.l3 != 0 && layers.l4 > layers.l3));
   FUZZ_CHECK(layers.l4 == 0 || layers.l4 < frame.size());
   FUZZ_CHECK(layers.l2_5 == 0 || layers.l3 == 0);
-  FUZZ_CHECK(key.zero1.raw() == 0 && key.zero2.raw() == 0 && key.inner_vlan <= 1);
+  FUZZ_CHECK(key.zero1.raw() == 0 && key.zero2 == 0 &&
+             key.icmpv6_hop_255 <= (key.ip_proto == kProtoIcmpv6 ? 1 : 0) && key.inner_vlan <= 1);
   FUZZ_CHECK((key.ip_frag & kFragLater) == 0 || layers.l4 == 0);
   FUZZ_CHECK(layers.l4 != 0 || (key.tp_src.raw() == 0 && key.tp_dst.raw() == 0));
 }
@@ -78,7 +79,7 @@ void check_rebuild(const FlowKey& key, const Layers& layers) {
   } else if (key.is_ipv4()) {
     b.ipv4(key.ipv4_src, key.ipv4_dst);
   } else {
-    b.ipv6(key.ipv6_src, key.ipv6_dst, 64, key.ipv6_label.host());
+    b.ipv6(key.ipv6_src, key.ipv6_dst, key.icmpv6_hop_255 != 0 ? 255 : 64, key.ipv6_label.host());
   }
   if (!key.is_arp()) b.tos(key.ip_tos).ip_proto(key.ip_proto);
   FlowKey expected = key;

@@ -15,6 +15,7 @@ FEATURES_REQUEST, FEATURES_REPLY = 5, 6
 PACKET_IN, FLOW_REMOVED, PORT_STATUS, PACKET_OUT, FLOW_MOD = 10, 11, 12, 13, 14
 
 V10, V13 = 1, 4
+IPV6 = socket.AF_INET6
 _PORT_MOD = {V10: 15, V13: 16}
 _STATS_REQUEST = {V10: 16, V13: 18}
 _STATS_REPLY = {V10: 17, V13: 19}
@@ -204,8 +205,9 @@ class Session:
 class Controller:
     """Listens in `space`. sessions: all that ever came, in order."""
 
-    def __init__(self, space, port=6653, version=V13):
+    def __init__(self, space, port=6653, version=V13, family=socket.AF_INET):
         self.space = space
+        self.family = family
         self.port = port
         self.version = version
         self.sessions = []
@@ -213,7 +215,7 @@ class Controller:
         self.listening_at = None
 
     def start(self):
-        self._socket = self.space.socket()
+        self._socket = self.space.socket(self.family)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("", self.port))
         self._socket.listen(16)

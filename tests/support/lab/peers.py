@@ -68,13 +68,13 @@ def udhcpc(space, device):
                        "-A", "1")
 
 
-def dhclient(space, device):
+def dhclient(space, device, family="-4", script_text=DHCLIENT_SCRIPT):
     lab = space.lab
-    script = _write(lab.path("dhclient-script"), DHCLIENT_SCRIPT, executable=True)
+    script = _write(lab.path("dhclient-script"), script_text, executable=True)
     config = _write(lab.path("dhclient.conf"), DHCLIENT_CONF)
     # A copy: where AppArmor is on, its profile for /sbin/dhclient forbids scripts of one's own.
     program = shutil.copy(shutil.which("dhclient") or "/sbin/dhclient", lab.path("dhclient"))
-    return space.start("dhclient", program, "-4", "-d", "-v", "-cf", config, "-sf", script,
+    return space.start("dhclient", program, family, "-d", "-v", "-cf", config, "-sf", script,
                        "-pf", lab.path("dhclient.pid"), "-lf", lab.path("dhclient.leases"), device)
 
 

@@ -109,6 +109,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"in_band: {enabled: yes}", "t:1:20: in_band.enabled: 'yes' is not true or false"},
         Case{"in_band: {enabled: ture}",
              "t:1:20: in_band.enabled: 'ture' is not true or false; did you mean 'true'?"},
+        Case{"in_band: {trusted_ports: [up]}",
+             "t:1:27: in_band.trusted_ports[0]: no port has the name 'up'"},
         Case{"in_band: {vlan: all}",
              "t:1:17: in_band.vlan: 'all' is not untagged, any or a VLAN id, 1..4094"},
         Case{"in_band: {vlan: 007}",

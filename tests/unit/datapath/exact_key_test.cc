@@ -40,6 +40,7 @@ std::vector<Frame> seeds() {
       eth().ipv6(k6A, k6B, 64, 77).udp(1, 2).build(),
       eth().ipv6(k6A, k6B).ext_header(0).tcp(1, 2).build(),
       eth().ipv6(k6A, k6B).neighbor_solicitation(k6B, kA).build(),
+      eth().ipv6(k6A, k6B, 255).icmpv6(134, 0).payload_bytes(12).build(),
       eth().arp(1, kA, kIpA, {}, kIpB).build(60),
       eth().mpls(16).ipv4(kIpA, kIpB).udp(1, 2).build(60),
       eth().pbb(99).eth(kA, kB).ipv4(kIpA, kIpB).udp(1, 2).build(60),

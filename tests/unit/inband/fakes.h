@@ -153,18 +153,18 @@ class FakeKernel final : public KernelView {
     links.erase(index);
     return netlink::LinkEvent{link, true};
   }
-  netlink::Event set_route(Ipv4Address to, std::vector<netlink::Hop> hops) {
+  netlink::Event set_route(const IpAddress& to, std::vector<netlink::Hop> hops) {
     netlink::Route r;
     r.type = netlink::Route::Type::kUnicast;
     r.hops = std::move(hops);
-    routes[IpAddress{to}] = r;
+    routes[to] = r;
     return netlink::RouteEvent{true, false};
   }
   netlink::Event delete_route(Ipv4Address to) {
     routes.erase(IpAddress{to});
     return netlink::RouteEvent{true, true};
   }
-  netlink::Event set_neighbour(Ipv4Address ip, std::optional<MacAddress> mac,
+  netlink::Event set_neighbour(const IpAddress& ip, std::optional<MacAddress> mac,
                                netlink::NudState state, std::uint32_t ifindex = kLocalIndex) {
     const netlink::Neighbour n{ifindex, ip, mac, state};
     neighbours[{ip, ifindex}] = n;

@@ -149,11 +149,11 @@ TEST(InbandRules, ANullOrGroupMacIsNoMac) {
   }
 }
 
-TEST(InbandRules, AnIpv6RemoteHasNoIpv4Rules) {
+TEST(InbandRules, AnIpv6RemoteHasNoIpv4RulesOfItsOwn) {
   Facts f = typical();
   f.remotes[0].remote.ip = *Ipv6Address::parse("2001:db8::1");
   f.remotes[0].next_hops[0].ip = *Ipv6Address::parse("fe80::1");
-  EXPECT_EQ(letters(hidden_rules(f)), "abc");
+  EXPECT_EQ(letters(hidden_rules(f)), "abclmnnopqrstuvw");
 }
 
 TEST(InbandRules, EveryNextHopOfEveryRemoteIsProtectedOnce) {

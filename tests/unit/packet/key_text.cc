@@ -38,7 +38,8 @@ std::string key_text(const FlowKey& k) {
   hex("zero1", k.zero1.host());
   hex("ipv6_label", k.ipv6_label.host());
   hex("ipv6_exthdr", k.ipv6_exthdr.host());
-  hex("zero2", k.zero2.host());
+  hex("zero2", k.zero2);
+  hex("icmpv6_hop_255", k.icmpv6_hop_255);
   text("ipv6_src", k.ipv6_src);
   text("ipv6_dst", k.ipv6_dst);
   text("nd_target", k.nd_target);

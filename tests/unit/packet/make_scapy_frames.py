@@ -19,7 +19,7 @@ V6 = IPv6(src="2001:db8::1", dst="2001:db8::2")
 
 def key(**fields):
     order = ["vlan_tci", "eth_type", "eth_dst", "eth_src", "mpls_lse", "ip_proto", "ip_tos", "ip_frag", "inner_vlan", "tp_src", "tp_dst",
-             "ipv4_src", "ipv4_dst", "arp_op", "arp_sha", "arp_tha", "ipv6_label", "ipv6_exthdr", "ipv6_src", "ipv6_dst",
+             "ipv4_src", "ipv4_dst", "arp_op", "arp_sha", "arp_tha", "ipv6_label", "ipv6_exthdr", "icmpv6_hop_255", "ipv6_src", "ipv6_dst",
              "nd_target", "nd_sll", "nd_tll"]
     out = []
     for name in order:
@@ -89,6 +89,7 @@ def describe(p):
             for l in (ICMPv6ND_NS, ICMPv6ND_NA):
                 if l in p:
                     f["nd_target"] = str(ipaddress.ip_address(p[l].tgt))
+                    f["icmpv6_hop_255"] = int(p[IPv6].hlim == 255)
             if ICMPv6ND_NS in p and ICMPv6NDOptSrcLLAddr in p:
                 f["nd_sll"] = p[ICMPv6NDOptSrcLLAddr].lladdr
             if ICMPv6ND_NA in p and ICMPv6NDOptDstLLAddr in p:

@@ -1,0 +1,56 @@
+// The IPv6 guards, run per packet.
+#include <algorithm>
+
+#include "datapath/lane.h"
+#include "datapath/nd_guard.h"
+#include "datapath/rewrite.h"
+#include "packet/parse.h"
+
+namespace lifeline::datapath {
+
+// `vlan` is the one that NORMAL learns in.
+bool Lane::is_trusted(PortNo in_port, std::uint16_t vlan) const {
+  const auto& named = world_.guards->trusted_ports();
+  if (!named.empty()) return std::find(named.begin(), named.end(), in_port) != named.end();
+  bool any_known = false;
+  for (const MacAddress& mac : world_.guards->protected_macs()) {
+    const auto port = shared_.fdb.lookup(vlan, mac);
+    if (port == in_port) return true;
+    any_known |= port.has_value();
+  }
+  return !any_known;
+}
+
+void Lane::op_nd_guard(Packet& p, Op op, std::uint16_t vlan) {
+  if (p.local_done) return;
+  const std::span<const std::byte> frame = linear(p.m, scratch_.get());
+  packet::Layers layers;
+  const packet::FlowKey key = packet::parse(frame, p.in_port, &layers);
+  const GuardState& guards = *world_.guards;
+  const auto& exchanges = shared_.dhcpv6_exchanges;
+  bool dhcp = false;
+  switch (static_cast<NdGuard>(op.a)) {
+    case NdGuard::kDhcpv6:
+      if (!is_our_dhcpv6_reply(frame, layers.l4, guards, exchanges, now_s_)) return;
+      dhcp = true;
+      break;
+    case NdGuard::kSolicitation:
+      if (!asks_for_our_address(key, exchanges, now_s_)) return;
+      break;
+    case NdGuard::kRouter:
+      if (!is_router_message(frame, layers)) return;
+      if (!is_trusted(p.in_port, vlan)) {
+        count_drop(DropReason::kRouterUntrusted);
+        return;
+      }
+      break;
+  }
+  PortMeters& meters = meters_of(p);
+  if ((dhcp ? meters.dhcp : meters.next_hop).take(now_tsc_)) {
+    copy_to_local(p);
+  } else {
+    count_drop(dhcp ? DropReason::kDhcpGuardMetered : DropReason::kNextHopMetered);
+  }
+}
+
+}  // namespace lifeline::datapath

@@ -1,0 +1,77 @@
+"""Set-ups 1 and 2 over IPv6 (see lab/topology6.py), fail_mode secure and no flow in the table: the local address
+static, by DHCPv6, or by a router advertisement through the switch."""
+
+from lab import case, openflow, topology6
+
+ALL = "abclmnnopqrstuvw"
+NEW_MAC = "02:aa:bb:cc:dd:01"
+
+
+class Ipv6(case.LabTest):
+    def prepare(self, setup):
+        self.net = topology6.Network6(self.lab, setup)
+        self.controller = openflow.Controller(self.net.ctl, family=openflow.IPV6).start()
+        self.lifeline = self.watch(self.net.make_switch()).start()
+
+    def session_up(self, address):
+        session = self.controller.session()
+        self.assertTrue(session.peer.startswith(address + ":"), session.peer)
+        session.echo()
+        self.lab.until(lambda: self.lifeline.hidden_letters() == ALL, "all rules stand")
+        self.assertEqual(self.lifeline.remote()["next_hop"]["mac"], self.net.uplink.mac())
+        return session
+
+    def session_stays(self, session, timeout=5.0):
+        session.echo(timeout)
+        self.assertFalse(session.closed.is_set())
+        self.assertEqual(len(self.controller.sessions), 1, "the switch opened another connection")
+
+    def attack(self, session):
+        session.drop_everything()
+        self.session_stays(session)
+        # Neighbours are forgotten on both sides: their discovery has to pass below a drop-all.
+        for space, device in ((self.net.sw, "br0"), (self.net.uplink, "eth0")):
+            space.ip("-6", "neigh", "flush", "dev", device)
+        self.session_stays(session)
+        self.assertFalse(self.net.h1.ping("10.7.0.2"))
+        session.delete_flows()
+        self.session_stays(session)
+        self.assertEqual(self.lifeline.hidden_letters(), ALL)
+
+    def test_static_address_controller_on_the_local_subnet(self):
+        self.prepare(1)
+        self.attack(self.session_up(self.net.address_local(self.lifeline)))
+
+    def test_static_address_controller_behind_a_gateway_whose_mac_changes(self):
+        self.prepare(2)
+        session = self.session_up(self.net.address_local(self.lifeline))
+        self.attack(session)
+        session.drop_everything()
+        self.net.uplink.sysctl("net.ipv6.conf.eth0.ndisc_notify=1")
+        self.net.uplink.set_mac(NEW_MAC)
+        self.session_stays(session, 10)
+        self.lab.until(lambda: self.lifeline.remote()["next_hop"]["mac"] == NEW_MAC,
+                       "the status shows the next hop's new MAC", 15)
+
+    def test_router_advertisement_and_a_link_local_next_hop(self):
+        self.require("radvd")
+        self.prepare(2)
+        topology6.radvd(self.net.uplink)
+        device = self.net.local_up(self.lifeline)
+        address = self.lab.until(lambda: topology6.address(self.net.sw, device),
+                                 "a router advertisement gives the local port its address", 20)
+        session = self.session_up(address)
+        self.assertTrue(self.lifeline.remote()["next_hop"]["ip"].startswith("fe80::"))
+        self.attack(session)
+
+    def test_dhcpv6_controller_on_the_local_subnet(self):
+        self.require("dhclient", "dnsmasq")
+        self.prepare(1)
+        topology6.dnsmasq(self.net.uplink)
+        device = self.net.local_up(self.lifeline)
+        self.lab.until(lambda: topology6.address(self.net.sw, device, "link"),
+                       "the local port has its link-local address")
+        topology6.dhclient(self.net.sw, device)
+        address = self.lab.until(lambda: topology6.address(self.net.sw, device),
+                                 "DHCPv6 gives the local port its address", 20)
+        self.attack(self.session_up(address))
