@@ -182,7 +182,11 @@ def part_golden(_args):
 
 
 def part_e2e(args):
-    return python_tests(RELEASE, "e2e", args)
+    count = python_tests(RELEASE, "e2e", args)
+    if not args.text:
+        count.add(check("demo: scripts/demo --once does what it shows",
+                        [os.path.join(ROOT, "scripts", "demo"), "--once"]))
+    return count
 
 
 def codec_against_others(directory):
