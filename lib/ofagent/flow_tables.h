@@ -121,7 +121,9 @@ class FlowTables {
   };
   struct Modified {
     StoredRule* stored;
-    RuleState before;
+    flow::Instructions instructions;  // these three as they were before
+    std::uint64_t cookie;
+    RuleState state;
   };
   struct Removed {
     std::unique_ptr<StoredRule> stored;

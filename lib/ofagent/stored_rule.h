@@ -29,23 +29,9 @@ struct RuleSpec {
   std::uint16_t flags = 0;
 };
 
-// What a modification or a replacement changes of a rule.
+// What OpenFlow keeps of a rule beside the rule itself, and a modification or a replacement
+// changes.
 struct RuleState {
-  flow::Instructions instructions;
-  std::uint64_t cookie = 0;
-  std::uint16_t idle_timeout_s = 0;
-  std::uint16_t hard_timeout_s = 0;
-  std::uint16_t flags = 0;
-  TimePoint created{};
-  TimePoint last_used{};
-  std::uint64_t last_packets = 0;
-  bool reset_due = false;
-};
-
-// Owned by FlowTables. The address is stable until the rule is removed.
-struct StoredRule {
-  flow::Rule rule;
-  flow::RuleId id = 0;
   std::uint16_t idle_timeout_s = 0;
   std::uint16_t hard_timeout_s = 0;
   std::uint16_t flags = 0;
@@ -55,6 +41,12 @@ struct StoredRule {
   std::uint64_t last_packets = 0;
   // A transaction that is not committed yet has reset its counters.
   bool reset_due = false;
+};
+
+// Owned by FlowTables. The address is stable until the rule is removed.
+struct StoredRule : RuleState {
+  flow::Rule rule;
+  flow::RuleId id = 0;
 
   // For FlowTables and RuleIndex only.
   TimePoint deadline = TimePoint::max();

@@ -10,18 +10,6 @@ namespace {
 // Staged changes that the writer takes back in one go: some tens of microseconds.
 constexpr std::size_t kRollBackChunk = 64;
 
-RuleState state_of(const StoredRule& r) {
-  return {.instructions = r.rule.instructions,
-          .cookie = r.rule.cookie,
-          .idle_timeout_s = r.idle_timeout_s,
-          .hard_timeout_s = r.hard_timeout_s,
-          .flags = r.flags,
-          .created = r.created,
-          .last_used = r.last_used,
-          .last_packets = r.last_packets,
-          .reset_due = r.reset_due};
-}
-
 }  // namespace
 
 void FlowTables::begin_transaction() {
@@ -32,7 +20,8 @@ void FlowTables::begin_transaction() {
 }
 
 void FlowTables::note_modification(StoredRule& stored) {
-  log_.emplace_back(Modified{&stored, state_of(stored)});
+  log_.emplace_back(Modified{&stored, stored.rule.instructions, stored.rule.cookie,
+                             static_cast<const RuleState&>(stored)});
 }
 
 bool FlowTables::commit(TimePoint now, Budget& budget) {
@@ -89,15 +78,9 @@ void FlowTables::undo(Change& change) {
   auto& modified = std::get<Modified>(change);
   StoredRule& r = *modified.stored;
   unschedule(r);
-  r.rule.instructions = std::move(modified.before.instructions);
-  r.rule.cookie = modified.before.cookie;
-  r.idle_timeout_s = modified.before.idle_timeout_s;
-  r.hard_timeout_s = modified.before.hard_timeout_s;
-  r.flags = modified.before.flags;
-  r.created = modified.before.created;
-  r.last_used = modified.before.last_used;
-  r.last_packets = modified.before.last_packets;
-  r.reset_due = modified.before.reset_due;
+  r.rule.instructions = std::move(modified.instructions);
+  r.rule.cookie = modified.cookie;
+  static_cast<RuleState&>(r) = modified.state;
   schedule(r, r.last_used);
 }
 

@@ -34,6 +34,13 @@ class SetUp(case.LabTest):
         self.stays("bring-up")
         self.all_rules()
 
+    def from_lease_to_static(self):
+        for client in [p for p in self.lab.processes if p.name == "udhcpc"]:
+            client.stop()
+        self.net.sw.ip("addr", "flush", "dev", "br0")
+        self.net.address_local(self.lifeline, "static")
+        self.back("from a lease to a static address", 6)
+
     def letters(self, lifeline=None):
         return "".join(sorted(set((lifeline or self.lifeline).hidden_letters())))
 
@@ -182,11 +189,7 @@ class SetUp(case.LabTest):
             lifeline.space.ip("neigh", "flush", "dev", "br0")
             session.echo()
         # The lease ends; the first address of the static kind comes. Sessions behind do not notice.
-        for client in [p for p in self.lab.processes if p.name == "udhcpc"]:
-            client.stop()
-        self.net.sw.ip("addr", "flush", "dev", "br0")
-        self.net.address_local(self.lifeline, "static")
-        self.back("from a lease to a static address", 6)
+        self.from_lease_to_static()
         self.restarts()
         for lifeline, session in others:
             if session.closed.is_set():
@@ -255,9 +258,5 @@ class SetUps(SetUp):
         self.net.uplink.ip("neigh", "flush", "dev", "eth0")
         self.stays("the guest forgets its gateway")
         self.nothing_lost()
-        for client in [p for p in self.lab.processes if p.name == "udhcpc"]:
-            client.stop()
-        self.net.sw.ip("addr", "flush", "dev", "br0")
-        self.net.address_local(self.lifeline, "static")
-        self.back("from a lease to a static address", 6)
+        self.from_lease_to_static()
         self.restarts()
