@@ -1,0 +1,67 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/loader.h"
+
+namespace lifeline::config {
+
+void Loader::load_in_band(const Mapping& top) {
+  VlanScope& vlan = c_.in_band.vlan;
+  const auto node = top.get("in_band");
+  if (!node) return;
+  const Mapping m(r_, *node, "in_band",
+                  {"enabled", "vlan", "relay_arp", "strict", "trusted_ports"});
+  boolean(m, "enabled", c_.in_band.enabled);
+  boolean(m, "relay_arp", c_.in_band.relay_arp);
+  boolean(m, "strict", c_.in_band.strict);
+  load_trusted_ports(m);
+  const auto value = m.get("vlan");
+  if (!value) return;
+  const std::string where = m.where("vlan");
+  const auto text = r_.text(*value, where);
+  if (!text) return;
+  if (*text == "any") {
+    vlan = {VlanScope::Kind::kAny, 0};
+    return;
+  }
+  VlanScope wanted;
+  if (*text != "untagged") {
+    if (text->find_first_not_of("0123456789") != std::string::npos || text->empty()) {
+      r_.error(*value, where,
+               fmt::format("'{}' is not untagged, any or a VLAN id, 1..{}", text->substr(0, 60),
+                           kMaxVid));
+      return;
+    }
+    const auto vid = r_.number(*value, where, 1, kMaxVid);
+    if (!vid) return;
+    wanted = {VlanScope::Kind::kVid, static_cast<std::uint16_t>(*vid)};
+  }
+  vlan = wanted;
+}
+
+void Loader::load_trusted_ports(const Mapping& in_band) {
+  const auto node = in_band.get("trusted_ports");
+  if (!node) return;
+  std::vector<std::string_view> names;
+  for (const Port& port : c_.ports) names.push_back(port.name);
+  auto& trusted = c_.in_band.trusted_ports;
+  std::size_t i = 0;
+  for (const YAML::Node& element : r_.list(*node, in_band.where("trusted_ports"), "ports")) {
+    const std::string where = fmt::format("in_band.trusted_ports[{}]", i++);
+    const auto text = r_.text(element, where);
+    if (!text) continue;
+    if (std::find(names.begin(), names.end(), *text) == names.end()) {
+      const std::string_view near = near_miss(*text, names);
+      r_.error(element, where,
+               fmt::format("no port has the name '{}'{}", text->substr(0, 60),
+                           near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
+    } else if (std::find(trusted.begin(), trusted.end(), *text) != trusted.end()) {
+      r_.error(element, where, fmt::format("{} is there twice", *text));
+    } else {
+      trusted.push_back(*text);
+    }
+  }
+}
+
+}  // namespace lifeline::config
