@@ -116,6 +116,18 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   perf_command->callback([&] { status = perf(options, interval_s); });
 
+  std::string port;
+  std::string packet;
+  CLI::App* trace = app.add_subcommand("trace", "what would happen to a packet, and why");
+  trace->add_option("port", port, "name or number of the port it comes in on, or LOCAL")
+      ->required();
+  trace->add_option("packet", packet, "hexadecimal bytes, or fields: tcp,nw_src=10.0.0.1,tp_dst=80")
+      ->required();
+  trace->callback([&] {
+    status = run(options, {{"command", "trace"}, {"port", port}, {"packet", packet}},
+                 lifeline::ctl::render_trace);
+  });
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "base/log.h"
+#include "control/request.h"
+#include "control/trace_command.h"
 #include "flow/format.h"
 
 namespace lifeline::control {
@@ -24,15 +26,6 @@ std::int64_t ms(Duration d) {
 // Time since `when`, in ms; null for never.
 json age_ms(TimePoint now, TimePoint when) {
   return when == TimePoint{} ? json() : json(ms(now - when));
-}
-
-std::string join(const std::vector<std::string>& parts, std::string_view separator) {
-  std::string out;
-  for (const auto& part : parts) {
-    if (!out.empty()) out += separator;
-    out += part;
-  }
-  return out;
 }
 
 const char* version_name(std::uint8_t wire_version) {
@@ -108,16 +101,6 @@ class FlowsReply final : public AdminReply {
   bool first_ = true;
 };
 
-bool flag(const json& request, const char* key) {
-  const auto it = request.find(key);
-  return it != request.end() && it->is_boolean() && it->get<bool>();
-}
-
-std::string text(const json& request, const char* key) {
-  const auto it = request.find(key);
-  return it != request.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 // The ports with every counter their drivers have. A driver may take a while for its own, so that
 // the control lcore goes back to its packets after each port.
 class VerbosePorts final : public AdminReply {
@@ -171,6 +154,7 @@ std::unique_ptr<AdminReply> AdminCommands::handle(const json& request) const {
     return std::make_unique<VerbosePorts>(p_.ports, ports());
   if (command == "ports") return admin_reply(ports());
   if (command == "log") return log(request);
+  if (command == "trace") return trace_command(p_, request);
   if (command == "fdb") return admin_reply(fdb());
   if (command == "stats") return admin_reply(stats());
   if (command == "flows") {
@@ -180,7 +164,8 @@ std::unique_ptr<AdminReply> AdminCommands::handle(const json& request) const {
     return std::make_unique<FlowsReply>(p_.agent.tables(), p_.clock);
   }
   return admin_error(fmt::format(
-      "there is no command '{}'; there are status, flows, ports, fdb, stats and log", command));
+      "there is no command '{}'; there are status, flows, ports, fdb, stats, trace and log",
+      command));
 }
 
 json AdminCommands::hidden_rules() const {

@@ -11,8 +11,6 @@
 #include <cstring>
 
 #include "datapath/datapath_impl.h"
-#include "datapath/ops_text.h"
-#include "packet/parse.h"
 
 namespace lifeline::datapath {
 namespace {
@@ -235,27 +233,6 @@ std::vector<WorkerStats> Datapath::worker_stats() const {
   add(0, impl_->control->stats());
   for (const auto& w : impl_->workers) add(w->slot(), w->stats());
   return out;
-}
-
-Expected<Trace> Datapath::explain(std::span<const std::byte> frame, PortNo in_port) const {
-  auto packet = impl_->make_packet(frame);
-  if (!packet) return tl::make_unexpected(packet.error());
-  impl_->shared.qsbr.online(sync::kControlSlot);
-  const World world = impl_->shared.world();
-  Decision& decision = *impl_->decision;
-  translate(world, packet::parse(frame, in_port), *packet, impl_->control->scratch(), &decision);
-  Trace trace;
-  for (std::uint32_t i = 0; i < decision.n_visits; ++i) {
-    const Visit& v = decision.visits[i];
-    trace.steps.push_back({.hidden = v.hidden,
-                           .table_id = v.table_id,
-                           .rule_id = v.rule != nullptr ? v.rule->id : 0,
-                           .priority = v.rule != nullptr ? v.rule->rule.priority : 0});
-  }
-  trace.operations = to_strings({decision.words.data(), decision.n_words});
-  impl_->shared.qsbr.offline(sync::kControlSlot);
-  rte_pktmbuf_free(*packet);
-  return trace;
 }
 
 }  // namespace lifeline::datapath

@@ -101,16 +101,28 @@ struct WorkerStats {
   std::uint64_t busy_cycles = 0, idle_cycles = 0;
 };
 
-// Which rules a packet met, in order. The answer of explain().
+// Which rules a packet met, in order, and what becomes of it. The answer of explain().
 struct Trace {
   struct Step {
     bool hidden = false;
     std::uint8_t table_id = 0;
-    std::uint64_t rule_id = 0;  // 0: no rule matched
+    std::uint64_t rule_id = 0;  // 0: no rule matched, and what follows says nothing
     std::uint32_t priority = 0;
+    std::uint64_t cookie = 0;
+    std::string match;         // as ovs-ofctl writes it
+    std::string instructions;  // the same
   };
+  struct Operation {
+    std::string text;           // "NORMAL", "output:2", ...
+    std::vector<PortNo> ports;  // that it would send to now; kPortController: a packet-in
+    std::string note;           // why there, or why nowhere
+  };
+  std::string key;  // the packet's fields, as ovs-ofctl writes them
   std::vector<Step> steps;
   std::vector<std::string> operations;  // what is done, in order: "NORMAL", "output:2", ...
+  std::vector<Operation> outcome;       // the same, as far as the packet lives
+  bool cacheable = false;  // the next packet of this kind is decided by the exact-match table
+  std::string not_cached;  // why not
 };
 
 class Datapath final : public flow::GuardWriter {
@@ -168,7 +180,8 @@ class Datapath final : public flow::GuardWriter {
   std::uint32_t now_s() const;
   std::vector<DropCounter> drop_counters() const;  // sums over all slots
   std::vector<WorkerStats> worker_stats() const;
-  // What would happen to this frame, and why; nothing is sent or counted.
+  // What would happen to this frame now, and why. Nothing is sent, learned, counted or taken from
+  // a rate. Control lcore only. Errors: no Ethernet header, longer than a buffer, no buffer left.
   Expected<Trace> explain(std::span<const std::byte> frame, PortNo in_port) const;
 
  private:

@@ -3,10 +3,9 @@
 #include <rte_cycles.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <cstring>
 
+#include "datapath/forwarding.h"
 #include "datapath/lane.h"
 #include "datapath/rewrite.h"
 #include "packet/parse.h"
@@ -14,20 +13,6 @@
 namespace lifeline::datapath {
 
 namespace port_flag = port::port_flag;
-
-namespace {
-
-// The VID that NORMAL forwards in; 0: untagged.
-std::uint16_t vlan_of(const rte_mbuf* m) {
-  const auto* p = rte_pktmbuf_mtod(m, const std::uint8_t*);
-  if (rte_pktmbuf_data_len(m) < 18) return 0;
-  const bool tagged = (p[12] == 0x81 && p[13] == 0x00) || (p[12] == 0x88 && p[13] == 0xa8);
-  return tagged ? static_cast<std::uint16_t>((p[14] & 0x0f) << 8 | p[15]) : std::uint16_t{0};
-}
-
-constexpr DropReason kNoObjection{kDropReasons};
-
-}  // namespace
 
 void Lane::execute(const std::uint64_t* words, std::uint32_t n, Packet p) {
   for (std::uint32_t i = 0; i < n && p.m != nullptr;) {
@@ -47,7 +32,7 @@ void Lane::execute(const std::uint64_t* words, std::uint32_t n, Packet p) {
       case OpCode::kNextHopGuard: op_next_hop_guard(p); break;
       case OpCode::kPathMtuGuard: op_path_mtu_guard(p); break;
       case OpCode::kStrict:
-        if (const DropReason why = strict_objection(p); why != kNoObjection) {
+        if (const DropReason why = objection(p); why != kNoObjection) {
           drop(p.m, why);
           return;
         }
@@ -121,11 +106,9 @@ Lane::PortMeters& Lane::meters_of(const Packet& p) {
   return meters_[std::min<std::size_t>(index, meters_.size() - 1)];
 }
 
-// By the port where it is: the path of our own sessions. Who merely claims to be one, elsewhere, is
-// not moved there by the FDB.
 bool Lane::is_from_known_next_hop(const Packet& p) const {
   const auto src = MacAddress::from_bytes(rte_pktmbuf_mtod(p.m, const std::uint8_t*) + 6);
-  return world_.guards->is_protected(src) && shared_.fdb.lookup(vlan_of(p.m), src) == p.in_port;
+  return is_known_next_hop(*world_.guards, shared_.fdb, vlan_of(p.m), src, p.in_port);
 }
 
 void Lane::to_local(Packet& p, bool last, bool inband) {
@@ -189,26 +172,11 @@ void Lane::op_path_mtu_guard(Packet& p) {
   }
 }
 
-// kNoObjection, or why TCP of a hidden rule must not pass although the rule says so.
-DropReason Lane::strict_objection(const Packet& p) {
+DropReason Lane::objection(const Packet& p) {
   const packet::FlowKey key = packet::parse(linear(p.m, scratch_.get()), p.in_port);
   const std::uint16_t vlan = vlan_of(p.m);
-  const IpAddress src = key.is_ipv4() ? IpAddress{key.ipv4_src} : IpAddress{key.ipv6_src};
-  if (const auto* remote = world_.guards->find(src, key.tp_src.host()); remote != nullptr) {
-    const auto is_here = [&](const MacAddress& mac) {
-      return shared_.fdb.lookup(vlan, mac) == p.in_port;
-    };
-    if (!std::any_of(remote->macs.begin(), remote->macs.end(), is_here)) {
-      for (const MacAddress& mac : remote->macs) ask_for(vlan, mac);
-      return DropReason::kStrictPort;
-    }
-  }
-  if (key.eth_dst.is_multicast()) return DropReason::kStrictUnknown;
-  if (!shared_.fdb.lookup(vlan, key.eth_dst)) {
-    ask_for(vlan, key.eth_dst);
-    return DropReason::kStrictUnknown;
-  }
-  return kNoObjection;
+  return strict_objection(*world_.guards, shared_.fdb, key, vlan, p.in_port,
+                          [&](const MacAddress& mac) { ask_for(vlan, mac); });
 }
 
 // Has the control lcore look for a next hop that no port is known for: its answer is learned.
@@ -280,19 +248,9 @@ void Lane::op_normal(Packet& p, Op op, CachedDecision* memo) {
 
 void Lane::op_flood(Packet& p, Op op, bool all, bool to_local_too) {
   const bool hidden = (op.flags & kOpHidden) != 0;
-  const std::uint32_t blocked =
-      hidden ? 0u : port_flag::kDown | port_flag::kNoFwd | (all ? 0u : port_flag::kNoFlood);
-  const port::PortView& view = *world_.view;
-  std::uint64_t targets = 0;
-  for (std::uint32_t i = 0; i < view.n_entries; ++i) {
-    const port::PortEntry& e = view.entries[i];
-    if (!e.exists() || e.ethdev_id == port::kNoEthdev || !e.usable || !e.link_up) continue;
-    if (e.port_no == p.in_port || (e.flags & blocked) != 0) continue;
-    targets |= std::uint64_t{1} << i;
-  }
-  const port::PortEntry* local = view.find(flow::kPortLocal);
-  const bool local_blocked = local != nullptr && (local->flags & blocked) != 0;
-  const bool with_local = to_local_too && p.in_port != flow::kPortLocal && !local_blocked;
+  const FloodTargets where = flood_targets(*world_.view, p.in_port, hidden, all, to_local_too);
+  const bool with_local = where.local;
+  std::uint64_t targets = where.ports;
   if (targets == 0 && !with_local) {
     count_drop(DropReason::kNormalNoPort);
     return;

@@ -1,25 +1,11 @@
 // The IPv6 guards, run per packet.
-#include <algorithm>
-
+#include "datapath/forwarding.h"
 #include "datapath/lane.h"
 #include "datapath/nd_guard.h"
 #include "datapath/rewrite.h"
 #include "packet/parse.h"
 
 namespace lifeline::datapath {
-
-// `vlan` is the one that NORMAL learns in.
-bool Lane::is_trusted(PortNo in_port, std::uint16_t vlan) const {
-  const auto& named = world_.guards->trusted_ports();
-  if (!named.empty()) return std::find(named.begin(), named.end(), in_port) != named.end();
-  bool any_known = false;
-  for (const MacAddress& mac : world_.guards->protected_macs()) {
-    const auto port = shared_.fdb.lookup(vlan, mac);
-    if (port == in_port) return true;
-    any_known |= port.has_value();
-  }
-  return !any_known;
-}
 
 void Lane::op_nd_guard(Packet& p, Op op, std::uint16_t vlan) {
   if (p.local_done) return;
@@ -39,7 +25,7 @@ void Lane::op_nd_guard(Packet& p, Op op, std::uint16_t vlan) {
       break;
     case NdGuard::kRouter:
       if (!is_router_message(frame, layers)) return;
-      if (!is_trusted(p.in_port, vlan)) {
+      if (!is_trusted_port(guards, shared_.fdb, vlan, p.in_port)) {
         count_drop(DropReason::kRouterUntrusted);
         return;
       }

@@ -118,9 +118,8 @@ class Lane {
   void op_dhcp_guard(Packet& p);
   void op_next_hop_guard(Packet& p);
   void op_path_mtu_guard(Packet& p);
-  DropReason strict_objection(const Packet& p);
+  DropReason objection(const Packet& p);  // of in_band.strict
   void op_nd_guard(Packet& p, Op op, std::uint16_t vlan);
-  bool is_trusted(PortNo in_port, std::uint16_t vlan) const;
   void op_table(Packet& p, Op op);
   void to_local(Packet& p, bool last, bool inband);
   PortMeters& meters_of(const Packet& p);

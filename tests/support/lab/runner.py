@@ -1,6 +1,6 @@
 """Runs test modules: each lab test in a process and sandbox of its own, some side by side.
 
-    PYTHONPATH=tests/support /usr/bin/python3 -m lab.runner [-k TEXT] [--jobs N] [--json FILE] PATH...
+    PYTHONPATH=tests/support /usr/bin/python3 -m lab.runner [-k TEXT]... [--jobs N] [--json FILE] PATH...
 
 The last line is `N passed, N failed, N skipped`; the exit status is 1 when anything failed.
 """
@@ -54,15 +54,18 @@ def label(test):
     return test.id().split(".", 1)[-1] if test.id().startswith("t_") else test.id()
 
 
-def discover(paths, text):
-    """Jobs: (file, [test names], is_lab). Lab tests one each, others of a file together."""
+def discover(paths, texts):
+    """Jobs: (file, [test names], is_lab). Lab tests one each, others of a file together.
+
+    Only tests that hold one of `texts` in their path or name, if there is any text.
+    """
     from . import case
     jobs = []
     for path in test_files(paths):
         plain = []
         for test in flatten(unittest.defaultTestLoader.loadTestsFromModule(load(path))):
             name = label(test)
-            if text and text not in f"{path} {name}":
+            if texts and not any(text in f"{path} {name}" for text in texts):
                 continue
             if isinstance(test, case.LabTest):
                 jobs.append((path, [name], True))
@@ -195,7 +198,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="*")
-    parser.add_argument("-k", dest="text", default="", help="only tests whose name contains this")
+    parser.add_argument("-k", dest="texts", action="append", default=[],
+                        help="only tests whose name contains this; several: one of these")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--json", help="write the results there")
     parser.add_argument("--list", action="store_true")
@@ -203,7 +207,7 @@ def main():
     args = parser.parse_args()
     if args.one:
         return run_inside(*json.loads(args.one))
-    jobs = discover(args.paths, args.text)
+    jobs = discover(args.paths, args.texts)
     if args.list:
         for path, names, _ in jobs:
             print("\n".join(f"{path}: {name}" for name in names))

@@ -245,6 +245,65 @@ TEST(Explain, NamesTheRulesAndSendsNothing) {
   EXPECT_EQ(s.count(2), 0u);
 }
 
+TEST(Explain, SaysWhereEachOperationWouldSendAndWhyAndLearnsNothing) {
+  TestSwitch s;
+  s.add({}, 9, {flow::Output{flow::kPortNormal}});
+  auto trace = s.datapath->explain(udp(), 1);
+  ASSERT_TRUE(trace) << trace.error().message;
+  EXPECT_EQ(trace->steps[0].instructions, "NORMAL");
+  EXPECT_TRUE(trace->cacheable) << trace->not_cached;
+  ASSERT_EQ(trace->outcome.size(), 1u);
+  EXPECT_EQ(trace->outcome[0].ports, (std::vector<PortNo>{2, 3}));
+  EXPECT_NE(trace->outcome[0].note.find("not in the FDB"), std::string::npos);
+  s.settle();
+  EXPECT_EQ(s.fdb.size(), 0u);
+  s.send(3, PacketBuilder().eth(kHostB, kHostA).ipv4(kIpB, kIpA).udp(1, 2).build(60));
+  s.settle();
+  trace = s.datapath->explain(udp(), 1);
+  ASSERT_TRUE(trace);
+  EXPECT_EQ(trace->outcome[0].ports, std::vector<PortNo>{3});
+  // Behind the ingress port: nowhere, and it says so.
+  trace = s.datapath->explain(udp(), 3);
+  ASSERT_TRUE(trace);
+  EXPECT_TRUE(trace->outcome[0].ports.empty());
+  EXPECT_FALSE(trace->outcome[0].note.empty());
+  EXPECT_FALSE(s.datapath->explain(std::vector<std::byte>(13), 1));
+  EXPECT_EQ(s.count(2) + s.count(3), 1u);  // the flood of the one real packet, to port 2
+}
+
+TEST(Explain, SaysWhyADecisionIsNotKept) {
+  TestSwitch s;
+  s.add({}, 9, {flow::Output{2}});
+  const auto trace = s.datapath->explain(
+      PacketBuilder()
+          .eth(kHostA, kHostB)
+          .ipv6(*Ipv6Address::parse("fe80::1"), *Ipv6Address::parse("fe80::2"), 255)
+          .neighbor_solicitation(*Ipv6Address::parse("fe80::2"), kHostA)
+          .build(60),
+      1);
+  ASSERT_TRUE(trace);
+  EXPECT_FALSE(trace->cacheable);
+  EXPECT_FALSE(trace->not_cached.empty());
+}
+
+// Guards, and rewriting that ends a packet.
+TEST(Explain, RunsRewritesAndGuardsOnACopy) {
+  TestSwitch s;
+  s.guards({kGatewayIp});
+  s.add({}, 9, {flow::DecIpTtl{}, flow::Output{2}});
+  auto trace = s.datapath->explain(
+      PacketBuilder().eth(kHostA, kHostB).ipv4(kIpA, kIpB, 1).udp(1, 2).build(60), 1);
+  ASSERT_TRUE(trace);
+  ASSERT_EQ(trace->outcome.size(), 1u);
+  EXPECT_EQ(trace->outcome[0].ports, std::vector<PortNo>{flow::kPortController});
+  trace = s.datapath->explain(
+      PacketBuilder().eth(kHostA, kHostB).ipv4(kIpA, kIpB).udp(67, 68).build(400), 1);
+  ASSERT_TRUE(trace);
+  EXPECT_TRUE(trace->outcome[0].ports.empty());
+  EXPECT_EQ(trace->outcome[0].note, "not a reply to a request of ours");
+  EXPECT_EQ(trace->outcome.back().ports, std::vector<PortNo>{2});
+}
+
 TEST(WakeUp, TheControlLcoreIsWokenOncePerSleep) {
   TestSwitch s;
   s.add({}, 1, {flow::Output{flow::kPortLocal}});
