@@ -24,7 +24,7 @@ struct ManagementVlan {
 struct GuardedRemote {
   IpAddress ip;
   std::uint16_t port = 0;        // TCP, host order
-  std::vector<MacAddress> macs;  // of its next hops, as far as known
+  std::vector<MacAddress> macs;  // with `strict`: of its next hops, as far as known
   auto operator<=>(const GuardedRemote&) const = default;
 };
 

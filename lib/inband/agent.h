@@ -3,10 +3,10 @@
 // What. Facts come from the configuration (remotes, VLAN, on or off) and from the kernel (the local
 // port's MAC, the route to each remote, the MAC of each next hop). Kernel notifications say *that*
 // something changed; what is true now is always asked for (KernelView), so a notification that is
-// late, doubled or lost does no harm, and a poll behind them repairs what they missed. After each
-// round of questions the rules are worked out from all the facts anew (inband_rules.h) and the
-// difference to what stands is written: additions first, then removals, one publish, so no packet
-// finds neither the old rule nor the new.
+// late, doubled or lost does no harm, and a poll behind them repairs what they missed. Of each
+// remote whose facts are others than before, and of no other, the rules are worked out anew
+// (inband_rules.h) and the difference to what stands is written: additions first, then removals,
+// one publish, so no packet finds neither the old rule nor the new (rule_book.h).
 //
 // Rejected: rules that follow events one by one (every lost or reordered event is then a wrong rule
 // for good); trusting the contents of notifications (a queue of them tells history, not state).
@@ -20,15 +20,23 @@
 // warning says so. Kernel not answering: known facts stay, asked again every second. A storm of
 // notifications: at most one round per `coalesce`, and remotes_per_run remotes per round, those
 // that have waited longest first.
+//
+// Cost. A run looks at every remote's deadline (1 000: some us), asks about remotes_per_run, and
+// works out the rules of rules_per_run. What concerns all remotes at once (another VLAN) takes as
+// many runs as that needs: each remote's own rules change in one publish.
+//
+// Files. agent.cc: events, time, rules; agent_remotes.cc: what is configured; agent_kernel.cc: what
+// the kernel is asked; status.cc: what can be asked of us.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -36,8 +44,9 @@
 #include "flow/guards.h"
 #include "flow/rule_writer.h"
 #include "inband/facts.h"
-#include "inband/inband_rules.h"
+#include "inband/guard_book.h"
 #include "inband/kernel_view.h"
+#include "inband/rule_book.h"
 #include "inband/status.h"
 #include "netlink/event.h"
 
@@ -66,7 +75,9 @@ class InbandAgent {
     Duration coalesce = std::chrono::milliseconds{5};
     // Remotes asked about in one run(); the others follow in the next, so that a run stays within
     // a slice of the control lcore.
-    std::size_t remotes_per_run = 8;
+    std::size_t remotes_per_run = 4;
+    // Remotes whose rules are worked out in one run().
+    std::size_t rules_per_run = 8;
     std::size_t log_entries = 256;
   };
 
@@ -91,8 +102,9 @@ class InbandAgent {
   // Where routers may be (flow/guards.h).
   void set_trusted_ports(std::vector<flow::PortNo> ports);
 
-  // Remotes by id. Replaces the whole list; what is known of a remote that stays is kept. An error
-  // (and no change) if an id is empty or appears twice, a port is 0, or an address is not a host's.
+  // Remotes by id. Replaces those of the configuration; what is known of a remote that stays is
+  // kept. An error (and no change) if an id is empty or appears twice, a port is 0, or an address
+  // is not a host's. A remote of another origin stays, unless the list has its id.
   Expected<void> set_remotes(std::vector<Remote> remotes);
   Expected<void> add_remote(Remote remote);  // also changes the one with this id
   bool remove_remote(std::string_view id);   // false: no such remote
@@ -112,11 +124,20 @@ class InbandAgent {
   // When run() is due; now or earlier if at once. Before start(): TimePoint::max().
   TimePoint next_deadline() const;
 
-  const Facts& facts() const { return facts_; }
-  // Reads; changes nothing, timers least of all.
+  Facts facts() const;
+  // Readers change nothing, timers least of all. All at once, which takes a while with thousands:
   Status status() const;
+  // … or piece by piece: the summary has neither remotes nor rules.
+  Status summary() const;
+  std::vector<std::string> remote_ids() const;                           // as configured
+  std::optional<RemoteStatus> remote_status(std::string_view id) const;  // nullopt: no such remote
+  std::vector<flow::RuleId> rule_ids() const { return book_.ids(); }     // by letter
+  std::optional<HiddenRuleStatus> rule_status(flow::RuleId id) const;    // nullopt: gone
+  const AgentCounters& counters() const { return counters_; }
 
  private:
+  static constexpr RuleBook::Owner kLocalOwner = 0;
+
   struct Hop {
     NextHop fact;
     std::optional<netlink::NudState> nud;  // of the kernel's entry, if it has one
@@ -126,47 +147,57 @@ class InbandAgent {
   };
   struct RemoteState {
     Remote remote;
+    RuleBook::Owner owner = 0;
     Reach reach = Reach::kUnknown;
     std::string reach_reason;
     Changed reach_changed;
     std::vector<Hop> hops;
     ConnectionState connection = ConnectionState::kIdle;
     Changed connection_changed;
-    TimePoint refresh_at{};
+    TimePoint refresh_at{};                       // TimePoint::max(): there is nothing to ask
     std::string_view refresh_why = "configured";  // of the next refresh
-    bool query_failed = false;  // the kernel could not be asked, and that was said
+    bool query_failed = false;                    // the kernel could not be asked; that was said
+    bool rules_due = false;                       // its rules must be worked out again
   };
-  struct Installed {
-    HiddenRule rule;
-    flow::RuleId id = 0;
-    TimePoint since{};
-  };
+  using RemoteList = std::vector<std::unique_ptr<RemoteState>>;
 
-  RemoteState* find(std::string_view id);
+  RemoteState* find(std::string_view id) const;
+  RemoteState& insert(std::unique_ptr<RemoteState> state);
   void configure(RemoteState& state, Remote remote);
+  void forget(const RemoteState& state);
+  // When the remote is next asked about.
+  static bool is_asked_about(const RemoteState& remote);
+  void refresh_at(RemoteState& remote, TimePoint at, std::string_view why);
   // Brings refreshes forward to the next coalesced round.
   TimePoint next_round() const;
   void refresh_soon(RemoteState& remote, std::string_view why);
   void refresh_all_soon(std::string_view why);
   void refresh_local_soon();
   void on_neighbour(const netlink::NeighbourEvent& event);
+  bool probe(const Hop& hop);
 
   void refresh_local(TimePoint now);
   Expected<std::optional<netlink::Link>> find_local();
   void local_is(const std::optional<netlink::Link>& link, TimePoint now);
   void refresh_due_remotes(TimePoint now);
   void refresh_remote(RemoteState& remote, TimePoint now);
+  void route_is(RemoteState& remote, const netlink::Route& route, TimePoint now);
   void reach_is(RemoteState& remote, Reach reach, std::string_view reason, TimePoint now);
   void hops_are(RemoteState& remote, const netlink::Route& route, TimePoint now);
   void refresh_hop(RemoteState& remote, Hop& hop, TimePoint now);
   void hop_lost(RemoteState& remote, Hop& hop, TimePoint now);
   void schedule(RemoteState& remote, TimePoint now);
 
-  Facts collect_facts() const;
-  void apply(TimePoint now);
-  void write_rules(const std::vector<HiddenRule>& wanted, TimePoint now);
-  std::vector<HiddenRule> add_rules(const std::vector<HiddenRule>& rules, TimePoint now,
-                                    std::string* error);
+  static RemoteFacts facts_of(const RemoteState& remote);
+  Scope scope() const;
+  RemoteStatus status_of(const RemoteState& remote) const;
+  // The facts of this remote are others, or what the rules of all hang on.
+  void facts_changed(RemoteState& remote);
+  void scope_changed();
+  void apply(TimePoint now, std::size_t remotes);
+  void look_for_use();
+  void work_out_rules(std::size_t remotes);
+  void commit_rules(TimePoint now, bool retry);
   // A line in the log of changes, and in the switch's log.
   void note(TimePoint now, std::string what, log::Level level = log::Level::kInfo);
 
@@ -178,7 +209,9 @@ class InbandAgent {
 
   bool started_ = false;
   bool enabled_ = true;
-  bool dirty_ = false;      // configuration changed: the rules must be worked out again at once
+  bool rules_due_ = false;  // of some owner the rules must be worked out again, at once
+  bool local_rules_due_ = false;
+  bool guards_due_ = false;
   std::string local_name_;  // as configured
   std::optional<netlink::Link> local_;
   bool local_query_failed_ = false;
@@ -191,10 +224,14 @@ class InbandAgent {
   bool relay_arp_ = false;
   bool strict_ = false;
   std::vector<flow::PortNo> trusted_ports_;
-  std::vector<RemoteState> remotes_;
-  Facts facts_;
-  std::vector<Installed> installed_;
-  std::optional<flow::Guards> guards_;
+  RemoteList remotes_;                                        // as configured
+  std::unordered_map<std::string_view, RemoteState*> by_id_;  // views of the remotes' own ids
+  RuleBook::Owner last_owner_ = kLocalOwner;
+  TimePoint first_refresh_ = TimePoint::max();  // no remote is due before
+  RuleBook book_;
+  GuardBook guard_book_;
+  bool in_use_ = false;    // hidden rules stand: in-band is on and there is somebody to reach
+  bool ipv6_use_ = false;  // (l) to (q) do
   std::deque<LogEntry> log_;
   AgentCounters counters_;
 };

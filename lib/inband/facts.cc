@@ -9,6 +9,16 @@ std::string_view reach_name(Reach reach) {
     case Reach::kNoRoute: return "no route";
     case Reach::kLoopback: return "loopback";
     case Reach::kOwnAddress: return "own address";
+    case Reach::kGiven: return "given";
+  }
+  return "?";
+}
+
+std::string_view role_name(Role role) {
+  switch (role) {
+    case Role::kController: return "controller";
+    case Role::kAlsoReach: return "also reach";
+    case Role::kNextHop: return "next hop";
   }
   return "?";
 }

@@ -34,14 +34,29 @@ enum class Reach : std::uint8_t {
   kNoRoute,     //
   kLoopback,    // 127/8, ::1: its packets never see the switch, so it needs no rule
   kOwnAddress,  // an address of this host: no next hop, but switches behind us need (f) to (i)
+  kGiven,       // a MAC address: there is nothing to ask
 };
 std::string_view reach_name(Reach reach);
 
-// Somebody the switch must reach: a controller.
+// Whom a remote serves, and which rules it calls for.
+enum class Role : std::uint8_t {
+  kController,  // ours: (f) to (i) or (t) to (w), and (d), (e) or (r), (s) of its next hops
+  kAlsoReach,   // a controller of switches behind us: the same
+  kNextHop,     // a next hop of switches behind us: (d), (e) or (r), (s) alone
+};
+std::string_view role_name(Role role);
+
+// Who asked for a remote. A reload replaces what the configuration asked for, and nothing else.
+enum class Origin : std::uint8_t { kConfiguration, kOperator };
+
+// Somebody the switch must reach, or must let others reach.
 struct Remote {
   std::string id;  // unique among remotes; for status and logs ("tcp:10.0.0.1:6653")
   IpAddress ip;
-  std::uint16_t port = kDefaultRemotePort;  // TCP, host order, never 0
+  std::uint16_t port = kDefaultRemotePort;  // TCP, host order, never 0; 0 of a next hop
+  Role role = Role::kController;
+  std::optional<MacAddress> mac{};  // of a next hop that is given as such; `ip` says nothing then
+  Origin origin = Origin::kConfiguration;
   bool operator==(const Remote&) const = default;
 };
 
@@ -50,6 +65,15 @@ struct RemoteFacts {
   Reach reach = Reach::kUnknown;
   std::vector<NextHop> next_hops;
   bool operator==(const RemoteFacts&) const = default;
+};
+
+// What the rules of every remote depend on besides the remote.
+struct Scope {
+  std::optional<MacAddress> local_mac;
+  flow::ManagementVlan vlan;
+  bool relay_arp = false;  // others may resolve the next hops through us
+  bool strict = false;
+  bool operator==(const Scope&) const = default;
 };
 
 struct Facts {

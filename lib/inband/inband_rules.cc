@@ -1,7 +1,10 @@
 #include "inband/inband_rules.h"
 
 #include <algorithm>
+#include <unordered_map>
+#include <utility>
 
+#include "inband/guard_book.h"
 #include "inband/rules_v6.h"
 #include "packet/flow_key.h"
 
@@ -44,12 +47,6 @@ constexpr std::array<std::string_view, kLetters> kNames = {"from-local-dhcp",
 
 constexpr std::size_t index_of(Kind kind) { return static_cast<std::size_t>(kind); }
 
-// A rule for an all-zero MAC would match what senders with broken stacks emit; for a group
-// address, everybody.
-bool names_a_station(const std::optional<MacAddress>& mac) {
-  return mac && !mac->is_zero() && !mac->is_multicast();
-}
-
 template <class T>
 void add_once(std::vector<T>& list, const T& value) {
   if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
@@ -82,30 +79,39 @@ class Collector {
  public:
   explicit Collector(const flow::ManagementVlan& vlan) : vlan_(vlan) {}
 
-  void add(Kind kind, Match match, std::string why) {
+  void add(Kind kind, Match match, const std::string& why) {
     add_vlan(match, vlan_);
-    HiddenRule rule{kind, match, kind_priority(kind), {}};
-    auto& rules = by_kind_[index_of(kind)];
-    auto it = std::find_if(rules.begin(), rules.end(),
-                           [&](const HiddenRule& r) { return r.same_rule(rule); });
-    if (it == rules.end()) it = rules.insert(rules.end(), std::move(rule));
-    if (std::find(it->why.begin(), it->why.end(), why) == it->why.end())
-      it->why.push_back(std::move(why));
+    merge({kind, match, kind_priority(kind), {why}});
   }
 
   void add(const std::vector<KindMatch>& rules, const std::string& why) {
     for (const auto& [kind, match] : rules) add(kind, match, why);
   }
 
+  // A rule that has its VLAN.
+  void merge(HiddenRule rule) {
+    const auto [first, last] = places_.equal_range(name_hash(rule.kind, rule.match));
+    const auto same =
+        std::find_if(first, last, [&](const auto& p) { return rules_[p.second].same_rule(rule); });
+    if (same == last) {
+      places_.emplace(name_hash(rule.kind, rule.match), rules_.size());
+      rules_.push_back(std::move(rule));
+      return;
+    }
+    for (const std::string& why : rule.why) add_once(rules_[same->second].why, why);
+  }
+
+  // In the order of the letters, then as they came.
   std::vector<HiddenRule> take() {
-    std::vector<HiddenRule> all;
-    for (auto& rules : by_kind_) std::move(rules.begin(), rules.end(), std::back_inserter(all));
-    return all;
+    std::stable_sort(rules_.begin(), rules_.end(),
+                     [](const HiddenRule& a, const HiddenRule& b) { return a.kind < b.kind; });
+    return std::move(rules_);
   }
 
  private:
   const flow::ManagementVlan vlan_;
-  std::array<std::vector<HiddenRule>, kLetters> by_kind_;
+  std::vector<HiddenRule> rules_;
+  std::unordered_multimap<std::size_t, std::size_t> places_;  // of a name in rules_
 };
 
 void add_local(Collector& rules, MacAddress mac) {
@@ -116,66 +122,69 @@ void add_local(Collector& rules, MacAddress mac) {
   rules.add(Kind::kFromLocalArp, arp(kArpRequest).eth_src(mac), "local port");
 }
 
-void add_next_hops(Collector& rules, const RemoteFacts& remote, bool relay_arp) {
-  for (const NextHop& hop : remote.next_hops) {
-    if (!names_a_station(hop.mac)) continue;
-    const std::string why = fmt::format("next hop {} of {}", hop.ip.to_string(), remote.remote.id);
-    if (hop.ip.is_v6()) {
-      rules.add(next_hop_rules_v6(*hop.mac), why);
-      continue;
-    }
-    rules.add(Kind::kToNextHopArp, arp(kArpReply).eth_dst(*hop.mac), why);
-    rules.add(Kind::kFromNextHopArp, arp(kArpRequest).eth_src(*hop.mac), why);
-    if (!relay_arp) continue;
-    rules.add(Kind::kToNextHopArp, arp(kArpRequest).arp_tpa(hop.ip.v4()), why);
-    rules.add(Kind::kFromNextHopArp, arp(kArpReply).eth_src(*hop.mac).arp_spa(hop.ip.v4()), why);
+void add_next_hop(Collector& rules, const NextHop& hop, const std::string& why, bool relay_arp) {
+  if (!names_a_station(hop.mac)) return;
+  if (hop.ip.is_v6()) {
+    rules.add(next_hop_rules_v6(*hop.mac), why);
+    return;
   }
+  rules.add(Kind::kToNextHopArp, arp(kArpReply).eth_dst(*hop.mac), why);
+  rules.add(Kind::kFromNextHopArp, arp(kArpRequest).eth_src(*hop.mac), why);
+  if (!relay_arp || hop.ip.is_zero()) return;
+  rules.add(Kind::kToNextHopArp, arp(kArpRequest).arp_tpa(hop.ip.v4()), why);
+  rules.add(Kind::kFromNextHopArp, arp(kArpReply).eth_src(*hop.mac).arp_spa(hop.ip.v4()), why);
+}
+
+void add_next_hops(Collector& rules, const RemoteFacts& facts, bool relay_arp) {
+  const Remote& remote = facts.remote;
+  for (const NextHop& hop : facts.next_hops)
+    add_next_hop(rules, hop, fmt::format("next hop {} of {}", hop.ip.to_string(), remote.id),
+                 relay_arp);
+  if (!names_a_station(remote.mac)) return;
+  add_next_hop(rules, {IpAddress{}, remote.mac, 0, ""}, remote.id, false);
+  add_next_hop(rules, {IpAddress{Ipv6Address{}}, remote.mac, 0, ""}, remote.id, false);
 }
 
 // Where a remote is, as far as it is known: its next hops', or this host's.
-std::vector<MacAddress> macs_of(const RemoteFacts& remote, const Facts& facts) {
+std::vector<MacAddress> macs_of(const RemoteFacts& remote, const Scope& scope) {
   std::vector<MacAddress> macs;
   for (const NextHop& hop : remote.next_hops)
     if (names_a_station(hop.mac)) add_once(macs, *hop.mac);
-  if (remote.reach == Reach::kOwnAddress && names_a_station(facts.local_mac))
-    add_once(macs, *facts.local_mac);
+  if (remote.reach == Reach::kOwnAddress && names_a_station(scope.local_mac))
+    add_once(macs, *scope.local_mac);
   return macs;
 }
 
-void add_remote(Collector& rules, const RemoteFacts& remote_facts, const Facts& facts) {
-  const Remote& remote = remote_facts.remote;
+// (h) or (v): with `strict`, one for each place where the remote is.
+void add_to_remote(Collector& rules, Kind kind, const Match& match, const RemoteFacts& remote,
+                   const Scope& scope, const std::string& why) {
+  if (!scope.strict) return rules.add(kind, match, why);
+  for (const MacAddress& mac : macs_of(remote, scope))
+    rules.add(kind, Match(match).eth_dst(mac), why);
+}
+
+void add_session(Collector& rules, const RemoteFacts& facts, const Scope& scope) {
+  const Remote& remote = facts.remote;
   const std::string why = fmt::format("remote {}", remote.id);
   if (remote.ip.is_v6()) {
     for (const auto& [kind, match] : remote_rules_v6(remote.ip.v6(), remote.port)) {
-      if (!facts.strict || kind != Kind::kToRemoteTcp6) {
+      if (kind == Kind::kToRemoteTcp6)
+        add_to_remote(rules, kind, match, facts, scope, why);
+      else
         rules.add(kind, match, why);
-        continue;
-      }
-      for (const MacAddress& mac : macs_of(remote_facts, facts))
-        rules.add(kind, Match(match).eth_dst(mac), why);
     }
     return;
   }
   const Ipv4Address ip = remote.ip.v4();
   rules.add(Kind::kToRemoteArp, arp(kArpReply).arp_tpa(ip), why);
   rules.add(Kind::kFromRemoteArp, arp(kArpRequest).arp_spa(ip), why);
-  Match to_remote = ipv4(packet::kProtoTcp);
-  to_remote.ipv4_dst(ip).tp_dst(remote.port);
-  if (facts.strict) {
-    for (const MacAddress& mac : macs_of(remote_facts, facts))
-      rules.add(Kind::kToRemoteTcp, Match(to_remote).eth_dst(mac), why);
-  } else {
-    rules.add(Kind::kToRemoteTcp, to_remote, why);
-  }
+  add_to_remote(rules, Kind::kToRemoteTcp, ipv4(packet::kProtoTcp).ipv4_dst(ip).tp_dst(remote.port),
+                facts, scope, why);
   rules.add(Kind::kFromRemoteTcp, ipv4(packet::kProtoTcp).ipv4_src(ip).tp_src(remote.port), why);
 }
 
-bool serves_ipv6(const Facts& facts) {
-  return std::any_of(facts.remotes.begin(), facts.remotes.end(), [](const RemoteFacts& r) {
-    if (r.reach == Reach::kLoopback) return false;
-    return r.remote.ip.is_v6() || std::any_of(r.next_hops.begin(), r.next_hops.end(),
-                                              [](const NextHop& h) { return h.ip.is_v6(); });
-  });
+Scope scope_of(const Facts& facts) {
+  return {facts.local_mac, facts.vlan, facts.relay_arp, facts.strict};
 }
 
 }  // namespace
@@ -201,25 +210,62 @@ std::string HiddenRule::why_text() const {
   return out;
 }
 
-std::vector<HiddenRule> hidden_rules(const Facts& facts) {
-  if (!facts.enabled) return {};
-  const bool serves_anybody =
-      std::any_of(facts.remotes.begin(), facts.remotes.end(),
-                  [](const RemoteFacts& r) { return r.reach != Reach::kLoopback; });
-  // Without a remote there is no control connection to keep, and (a) to (c) would only take ARP
-  // and DHCP from the controller's policy.
-  if (!serves_anybody) return {};
-  Collector rules(facts.vlan);
-  if (names_a_station(facts.local_mac)) {
-    add_local(rules, *facts.local_mac);
-    if (serves_ipv6(facts)) rules.add(local_rules_v6(*facts.local_mac), "local port");
-  }
-  for (const RemoteFacts& remote : facts.remotes) {
-    if (remote.reach == Reach::kLoopback) continue;
-    add_next_hops(rules, remote, facts.relay_arp);
-    add_remote(rules, remote, facts);
+// A rule for an all-zero MAC would match what senders with broken stacks emit; for a group
+// address, everybody.
+bool names_a_station(const std::optional<MacAddress>& mac) {
+  return mac && !mac->is_zero() && !mac->is_multicast();
+}
+
+bool has_session(const Remote& remote) { return remote.role != Role::kNextHop; }
+
+bool calls_for_rules(const Remote& remote, Reach reach) {
+  return reach != Reach::kLoopback && remote.role != Role::kNextHop;
+}
+
+bool calls_for_ipv6(const RemoteFacts& facts) {
+  if (facts.reach == Reach::kLoopback) return false;
+  return facts.remote.ip.is_v6() || std::any_of(facts.next_hops.begin(), facts.next_hops.end(),
+                                                [](const NextHop& h) { return h.ip.is_v6(); });
+}
+
+std::vector<HiddenRule> rules_of_local(const Scope& scope, bool ipv6) {
+  Collector rules(scope.vlan);
+  if (names_a_station(scope.local_mac)) {
+    add_local(rules, *scope.local_mac);
+    if (ipv6) rules.add(local_rules_v6(*scope.local_mac), "local port");
   }
   return rules.take();
+}
+
+std::vector<HiddenRule> rules_of_remote(const RemoteFacts& remote, const Scope& scope) {
+  if (remote.reach == Reach::kLoopback) return {};
+  Collector rules(scope.vlan);
+  add_next_hops(rules, remote, scope.relay_arp);
+  if (has_session(remote.remote)) add_session(rules, remote, scope);
+  return rules.take();
+}
+
+std::vector<HiddenRule> hidden_rules(const Facts& facts) {
+  const auto serves = [](const RemoteFacts& r) { return calls_for_rules(r.remote, r.reach); };
+  if (!facts.enabled || !std::any_of(facts.remotes.begin(), facts.remotes.end(), serves)) return {};
+  const Scope scope = scope_of(facts);
+  const bool ipv6 = std::any_of(facts.remotes.begin(), facts.remotes.end(), calls_for_ipv6);
+  Collector all(facts.vlan);
+  for (HiddenRule& rule : rules_of_local(scope, ipv6)) all.merge(std::move(rule));
+  for (const RemoteFacts& remote : facts.remotes)
+    for (HiddenRule& rule : rules_of_remote(remote, scope)) all.merge(std::move(rule));
+  return all.take();
+}
+
+// FNV's multiplication over the words that the mask names.
+std::size_t name_hash(Kind kind, const flow::Match& match) {
+  std::uint64_t h = 0xcbf29ce484222325 ^ static_cast<std::uint64_t>(kind);
+  for (std::size_t i = 0; i < packet::FlowKey::kWords; ++i) {
+    if (match.mask.words()[i] == 0) continue;
+    h = (h ^ match.key.words()[i] ^ match.mask.words()[i] * 3) * 0x100000001b3;
+    h ^= h >> 29;
+  }
+  return static_cast<std::size_t>(h);
 }
 
 flow::Instructions hidden_instructions() {
@@ -227,48 +273,12 @@ flow::Instructions hidden_instructions() {
 }
 
 flow::Guards guards(const Facts& facts) {
-  flow::Guards g;
-  g.vlan = facts.vlan;
-  g.strict = facts.strict;
+  GuardBook book;
+  GuardBook::Owner owner = 0;
+  for (const RemoteFacts& remote : facts.remotes) book.set(owner++, remote, facts.strict);
+  flow::Guards g = book.guards(facts.enabled, scope_of(facts));
   g.trusted_ports = facts.trusted_ports;
-  // Static on LOCAL whether in-band is on or not: the FDB is not to learn it anywhere else.
-  if (names_a_station(facts.local_mac)) g.local_mac = facts.local_mac;
-  if (!facts.enabled) return g;
-  g.ipv6 = serves_ipv6(facts);
-  for (const RemoteFacts& remote : facts.remotes) {
-    if (remote.reach == Reach::kLoopback) continue;
-    g.enabled = true;
-    g.remotes.push_back({remote.remote.ip, remote.remote.port, macs_of(remote, facts)});
-    for (const NextHop& hop : remote.next_hops) {
-      if (hop.ip.is_v4())
-        add_once(g.next_hops, hop.ip.v4());
-      else
-        add_once(g.next_hops_v6, hop.ip.v6());
-      if (names_a_station(hop.mac) && hop.mac != facts.local_mac)
-        add_once(g.protected_macs, *hop.mac);
-    }
-  }
-  std::sort(g.remotes.begin(), g.remotes.end());
-  g.remotes.erase(std::unique(g.remotes.begin(), g.remotes.end()), g.remotes.end());
   return g;
-}
-
-Diff diff(const std::vector<HiddenRule>& from, const std::vector<HiddenRule>& to) {
-  const auto find = [](const std::vector<HiddenRule>& set, const HiddenRule& rule) {
-    return std::find_if(set.begin(), set.end(),
-                        [&](const HiddenRule& r) { return r.same_rule(rule); });
-  };
-  Diff d;
-  for (const HiddenRule& rule : to) {
-    const auto old = find(from, rule);
-    if (old == from.end())
-      d.add.push_back(rule);
-    else if (old->why != rule.why)
-      d.reworded.push_back(rule);
-  }
-  for (const HiddenRule& rule : from)
-    if (find(to, rule) == to.end()) d.remove.push_back(rule);
-  return d;
 }
 
 }  // namespace lifeline::inband

@@ -1,8 +1,9 @@
 // From facts to hidden rules: the heart of in-band control, as pure functions.
 //
-// What. hidden_rules() says which hidden rules the facts call for, guards() which guards, diff()
-// what must change. The agent (agent.h) gathers the facts and carries out the difference; it makes
-// no decision about rules of its own.
+// What. hidden_rules() says which hidden rules the facts call for, guards() which guards. Both are
+// unions over the remotes, so that the agent (agent.h), which gathers the facts, works out the part
+// of a remote that changed and leaves the others alone (rule_book.h, guard_book.h); it makes no
+// decision about rules of its own.
 //
 //   a  from-local-dhcp     in_port=LOCAL, eth_src=local MAC, IPv4, UDP 68 -> 67   local MAC
 //   b  to-local-arp        ARP reply, eth_dst=local MAC                           local MAC
@@ -78,13 +79,18 @@
 // all zeros or a group address (it would name nobody, or everybody). (l) to (q) stand only beside a
 // remote with an IPv6 address.
 //
-// Thread-safety: pure functions. Cost: linear in the remotes but for the search for duplicates,
-// which is quadratic in the rules of one kind with a word compare; 100 remotes take well under a
-// millisecond.
+// Roles. A controller of switches behind us (also_reach) calls for what one of ours does. A next
+// hop of switches behind us (also_next_hop) calls for (d) and (e) or (r) and (s) alone, of its own
+// MAC: an address behind a gateway gives none. One that is given as a MAC address gets both
+// families'. Next hops alone call for nothing: without somebody to reach no rule stands.
+//
+// Thread-safety: pure functions. Cost: linear in the remotes.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -150,22 +156,30 @@ struct HiddenRule {
   std::string why_text() const;  // `why`, with commas between
 };
 
-// Every hidden rule that the facts call for, in the order of the letters, then of the remotes.
-// Empty when in-band is off.
+// True of an address that one station can have: neither nobody's nor everybody's.
+bool names_a_station(const std::optional<MacAddress>& mac);
+// There is TCP to be let through: (f) to (i) or (t) to (w).
+bool has_session(const Remote& remote);
+// True if there is a control connection to keep because of this remote. Without one that does, (a)
+// to (c) would only take ARP and DHCP from the controller's policy, and no rule stands.
+bool calls_for_rules(const Remote& remote, Reach reach);
+// (l) to (q) are needed because of it.
+bool calls_for_ipv6(const RemoteFacts& remote);
+
+// (a) to (c), with `ipv6` also (l) to (q).
+std::vector<HiddenRule> rules_of_local(const Scope& scope, bool ipv6);
+// The others, of one remote; none of a loopback one.
+std::vector<HiddenRule> rules_of_remote(const RemoteFacts& remote, const Scope& scope);
+// Every hidden rule that the facts call for, in the order of the letters, then of the remotes: the
+// union of the above. Empty when in-band is off.
 std::vector<HiddenRule> hidden_rules(const Facts& facts);
+
+// Of a rule's name (kind and match), for tables of rules.
+std::size_t name_hash(Kind kind, const flow::Match& match);
 
 // What every hidden rule does: NORMAL, in place of the pipeline.
 flow::Instructions hidden_instructions();
 
 flow::Guards guards(const Facts& facts);
-
-struct Diff {
-  std::vector<HiddenRule> add;
-  std::vector<HiddenRule> remove;
-  std::vector<HiddenRule> reworded;  // stands as before, for other reasons (new `why`)
-  bool empty() const { return add.empty() && remove.empty() && reworded.empty(); }
-};
-// What turns the set `from` into the set `to`. Rules in both are in neither list.
-Diff diff(const std::vector<HiddenRule>& from, const std::vector<HiddenRule>& to);
 
 }  // namespace lifeline::inband

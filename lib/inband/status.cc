@@ -1,6 +1,6 @@
 #include "inband/status.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "inband/agent.h"
 
@@ -16,7 +16,22 @@ std::string_view connection_state_name(ConnectionState state) {
   return "?";
 }
 
-Status InbandAgent::status() const {
+RemoteStatus InbandAgent::status_of(const RemoteState& r) const {
+  RemoteStatus out;
+  out.remote = r.remote;
+  out.connection = r.connection;
+  out.connection_changed = r.connection_changed;
+  out.reach = r.reach;
+  out.reach_reason = r.reach_reason;
+  out.reach_changed = r.reach_changed;
+  for (const Hop& h : r.hops)
+    out.next_hops.push_back({h.fact.ip, h.fact.mac, h.fact.ifindex, h.fact.device,
+                             std::string(h.nud ? netlink::nud_state_name(*h.nud) : ""),
+                             h.lost_at.has_value(), h.changed});
+  return out;
+}
+
+Status InbandAgent::summary() const {
   Status s;
   s.enabled = enabled_;
   s.local_device = local_ ? local_->name : local_name_;
@@ -24,27 +39,36 @@ Status InbandAgent::status() const {
   if (local_) s.local_mac = local_->mac;
   s.local_changed = local_changed_;
   s.vlan = vlan_;
-  for (const RemoteState& r : remotes_) {
-    RemoteStatus& out = s.remotes.emplace_back();
-    out.remote = r.remote;
-    out.connection = r.connection;
-    out.connection_changed = r.connection_changed;
-    out.reach = r.reach;
-    out.reach_reason = r.reach_reason;
-    out.reach_changed = r.reach_changed;
-    for (const Hop& h : r.hops)
-      out.next_hops.push_back({h.fact.ip, h.fact.mac, h.fact.ifindex, h.fact.device,
-                               std::string(h.nud ? netlink::nud_state_name(*h.nud) : ""),
-                               h.lost_at.has_value(), h.changed});
-  }
-  for (const Installed& i : installed_)
-    s.rules.push_back({i.rule, i.id, hidden_.counters(i.id), i.since});
-  // In the order of the letters, as in every list of them.
-  std::stable_sort(s.rules.begin(), s.rules.end(),
-                   [](const auto& a, const auto& b) { return a.rule.priority > b.rule.priority; });
   s.log.assign(log_.begin(), log_.end());
   s.counters = counters_;
   return s;
+}
+
+Status InbandAgent::status() const {
+  Status s = summary();
+  for (const auto& r : remotes_) s.remotes.push_back(status_of(*r));
+  for (const flow::RuleId id : rule_ids())
+    if (auto rule = rule_status(id)) s.rules.push_back(std::move(*rule));
+  return s;
+}
+
+std::vector<std::string> InbandAgent::remote_ids() const {
+  std::vector<std::string> ids;
+  ids.reserve(remotes_.size());
+  for (const auto& r : remotes_) ids.push_back(r->remote.id);
+  return ids;
+}
+
+std::optional<RemoteStatus> InbandAgent::remote_status(std::string_view id) const {
+  const RemoteState* remote = find(id);
+  if (remote == nullptr) return std::nullopt;
+  return status_of(*remote);
+}
+
+std::optional<HiddenRuleStatus> InbandAgent::rule_status(flow::RuleId id) const {
+  auto rule = book_.find(id);
+  if (!rule) return std::nullopt;
+  return HiddenRuleStatus{std::move(rule->rule), id, hidden_.counters(id), rule->since};
 }
 
 }  // namespace lifeline::inband

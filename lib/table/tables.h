@@ -24,7 +24,7 @@ struct TablesConfig {
   std::uint16_t n_tables = 254;         // pipeline tables, 1..255: ids 0..n_tables-1
   std::uint32_t max_rules = 1'000'000;  // of the whole pipeline
   std::uint32_t max_rules_per_table = 1'000'000;
-  std::uint32_t max_hidden_rules = 4096;  // of their own: a full pipeline takes nothing from them
+  std::uint32_t max_hidden_rules = 16384;  // of their own: a full pipeline takes nothing from them
   sync::SlotId n_slots = 1;               // lcores that count, the control lcore included
 };
 
