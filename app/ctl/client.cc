@@ -12,20 +12,6 @@
 namespace lifeline::ctl {
 namespace {
 
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 std::string explain_connect_error(const std::string& path, int error) {
   if (error == ENOENT || error == ECONNREFUSED) {
     return fmt::format(
@@ -38,8 +24,12 @@ std::string explain_connect_error(const std::string& path, int error) {
 
 }  // namespace
 
-Expected<nlohmann::json> ask(const std::string& socket_path, const nlohmann::json& request) {
-  const Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+Fd::~Fd() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Expected<Fd> send_request(const std::string& socket_path, const nlohmann::json& request) {
+  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (fd.get() < 0) return make_error("cannot make a socket: {}", std::strerror(errno));
   const timeval timeout{.tv_sec = 30, .tv_usec = 0};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
@@ -59,21 +49,31 @@ Expected<nlohmann::json> ask(const std::string& socket_path, const nlohmann::jso
       static_cast<ssize_t>(line.size())) {
     return make_error("the switch closed the connection: {}", std::strerror(errno));
   }
+  return fd;
+}
+
+Expected<nlohmann::json> parse_reply(const std::string& text) {
+  auto reply = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (reply.is_discarded()) return make_error("the switch stopped in the middle of its answer");
+  if (reply.is_object() && reply.contains("error") && reply["error"].is_string()) {
+    return tl::make_unexpected(Error{reply["error"].get<std::string>()});
+  }
+  return reply;
+}
+
+Expected<nlohmann::json> ask(const std::string& socket_path, const nlohmann::json& request) {
+  const auto fd = send_request(socket_path, request);
+  if (!fd) return tl::make_unexpected(fd.error());
   std::string text;
   std::array<char, 65536> buffer;
   while (true) {
-    const ssize_t n = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
+    const ssize_t n = ::recv(fd->get(), buffer.data(), buffer.size(), 0);
     if (n == 0) break;
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return make_error("no answer from the switch: {}", std::strerror(errno));
     text.append(buffer.data(), static_cast<std::size_t>(n));
   }
-  auto reply = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (reply.is_discarded()) return make_error("the switch stopped in the middle of its answer");
-  if (reply.is_object() && reply.contains("error")) {
-    return tl::make_unexpected(Error{reply["error"].get<std::string>()});
-  }
-  return reply;
+  return parse_reply(text);
 }
 
 }  // namespace lifeline::ctl

@@ -6,6 +6,7 @@
 #include <string>
 #include <thread>
 
+#include "capture.h"
 #include "client.h"
 #include "render.h"
 
@@ -21,10 +22,12 @@ struct Options {
   bool as_json = false;
 };
 
+std::string socket_path(const Options& options) {
+  return options.socket.empty() ? options.run_dir + "/" + options.bridge + ".ctl" : options.socket;
+}
+
 lifeline::Expected<json> ask(const Options& options, const json& request) {
-  const std::string path =
-      options.socket.empty() ? options.run_dir + "/" + options.bridge + ".ctl" : options.socket;
-  return lifeline::ctl::ask(path, request);
+  return lifeline::ctl::ask(socket_path(options), request);
 }
 
 int print(const Options& options, const lifeline::Expected<json>& reply, Render render) {
@@ -115,6 +118,11 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();
   perf_command->callback([&] { status = perf(options, interval_s); });
+
+  lifeline::ctl::CaptureOptions capture;
+  lifeline::ctl::add_capture(app, capture)->callback([&] {
+    status = lifeline::ctl::capture(socket_path(options), capture, options.as_json);
+  });
 
   std::string port;
   std::string packet;

@@ -246,11 +246,13 @@ std::string render_fdb(const json& fdb) {
 }
 
 std::string render_stats(const json& stats) {
-  std::vector<std::vector<std::string>> rows{{"count", "counter", "meaning"}};
-  for (const auto& d : stats.value("drops", json::array())) {
-    rows.push_back({text(d, "count"), text(d, "name"), text(d, "meaning")});
-  }
-  return table(rows);
+  const auto counters = [&stats](const char* group) {
+    std::vector<std::vector<std::string>> rows{{"count", "counter", "meaning"}};
+    for (const auto& c : stats.value(group, json::array()))
+      rows.push_back({text(c, "count"), text(c, "name"), text(c, "meaning")});
+    return table(rows);
+  };
+  return "dropped or refused\n" + counters("drops") + "\nother events\n" + counters("events");
 }
 
 }  // namespace lifeline::ctl

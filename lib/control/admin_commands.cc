@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "control/capture_command.h"
 #include "control/request.h"
 #include "control/trace_command.h"
 #include "flow/format.h"
@@ -154,6 +155,7 @@ std::unique_ptr<AdminReply> AdminCommands::handle(const json& request) const {
     return std::make_unique<VerbosePorts>(p_.ports, ports());
   if (command == "ports") return admin_reply(ports());
   if (command == "log") return log(request);
+  if (command == "capture") return capture_command(p_, request);
   if (command == "trace") return trace_command(p_, request);
   if (command == "fdb") return admin_reply(fdb());
   if (command == "stats") return admin_reply(stats());
@@ -163,9 +165,10 @@ std::unique_ptr<AdminReply> AdminCommands::handle(const json& request) const {
     }
     return std::make_unique<FlowsReply>(p_.agent.tables(), p_.clock);
   }
-  return admin_error(fmt::format(
-      "there is no command '{}'; there are status, flows, ports, fdb, stats, trace and log",
-      command));
+  return admin_error(
+      fmt::format("there is no command '{}'; there are status, flows, ports, fdb, stats, trace, "
+                  "capture and log",
+                  command));
 }
 
 json AdminCommands::hidden_rules() const {
@@ -311,7 +314,13 @@ json AdminCommands::stats() const {
                        {"idle_cycles", w.idle_cycles}});
   }
   const auto& loop = p_.loop.stats();
+  json events = json::array();
+  for (const auto& counter : p_.datapath.event_counters()) {
+    events.push_back(
+        {{"name", counter.name}, {"meaning", counter.meaning}, {"count", counter.packets}});
+  }
   return {{"drops", std::move(drops)},
+          {"events", std::move(events)},
           {"workers", std::move(workers)},
           {"tsc_hz", rte_get_tsc_hz()},
           {"control",
@@ -334,7 +343,9 @@ json AdminCommands::figures(std::string_view name) const {
   if (name == "stats") {
     json counters = json::object();
     const json all = stats();
-    for (const auto& drop : all["drops"]) counters[drop["name"].get<std::string>()] = drop["count"];
+    for (const char* group : {"drops", "events"}) {
+      for (const auto& c : all[group]) counters[c["name"].get<std::string>()] = c["count"];
+    }
     return counters;
   }
   if (name == "fdb") {

@@ -28,7 +28,7 @@ struct CommandParts {
   const ofagent::Backend& backend;
   const ofagent::SwitchAgent& agent;
   const inband::InbandAgent& inband;
-  const datapath::Datapath& datapath;
+  datapath::Datapath& datapath;
   const port::PortSet& ports;
   const port::LocalPort& local;
   const table::Fdb& fdb;
@@ -36,7 +36,7 @@ struct CommandParts {
   const std::vector<std::unique_ptr<ControllerLink>>& links;
 };
 
-// Control lcore only. Reads; nothing it answers changes the switch, but for the log level.
+// Control lcore only. Reads; nothing it answers changes the switch, but for log level and captures.
 class AdminCommands {
  public:
   explicit AdminCommands(CommandParts parts);

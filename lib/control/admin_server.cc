@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <asio/buffer.hpp>
 #include <asio/read_until.hpp>
 #include <asio/steady_timer.hpp>
@@ -18,6 +19,8 @@ namespace {
 
 constexpr std::size_t kMaxRequestBytes = 64 * 1024;
 constexpr std::chrono::seconds kClientTimeout{10};
+// Whoever watches a capture in a pager reads nothing for a while.
+constexpr std::chrono::minutes kWatcherTimeout{10};
 constexpr std::chrono::milliseconds kAcceptRetry{100};
 
 class JsonReply final : public AdminReply {
@@ -40,6 +43,7 @@ class Session final : public std::enable_shared_from_this<Session> {
           std::shared_ptr<AdminServer::Handler> handler)
       : socket_(std::move(socket)),
         timer_(socket_.get_executor()),
+        pause_timer_(socket_.get_executor()),
         input_(kMaxRequestBytes),
         handler_(std::move(handler)) {}
 
@@ -60,14 +64,18 @@ class Session final : public std::enable_shared_from_this<Session> {
     const auto request = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
     reply_ = request.is_object() ? (*handler_)(request)
                                  : admin_error("the request is not a JSON object");
+    if (reply_ && reply_->pause()) watch_client();
     send();
   }
 
   void send() {
     if (!reply_) return close();
     output_.clear();
-    if (!reply_->next(output_)) reply_.reset();
-    arm_timer();
+    const bool more = reply_->next(output_);
+    const auto pause = more ? reply_->pause() : std::nullopt;
+    if (!more) reply_.reset();
+    if (output_.empty() && pause) return send_later(*pause);
+    arm_timer(pause ? std::chrono::seconds(kWatcherTimeout) : kClientTimeout);
     asio::async_write(socket_, asio::buffer(output_),
                       [self = shared_from_this()](std::error_code error, std::size_t) {
                         if (error) return self->close();
@@ -75,9 +83,27 @@ class Session final : public std::enable_shared_from_this<Session> {
                       });
   }
 
+  void send_later(std::chrono::milliseconds pause) {
+    timer_.cancel();
+    pause_timer_.expires_after(pause);
+    pause_timer_.async_wait([self = shared_from_this()](std::error_code error) {
+      if (!error) self->send();
+    });
+  }
+
+  // While a reply goes on: what the client still sends means nothing, that it stops sending does.
+  void watch_client() {
+    socket_.async_read_some(asio::buffer(ignored_),
+                            [self = shared_from_this()](std::error_code error, std::size_t) {
+                              if (!error) return self->watch_client();
+                              if (error != asio::error::eof) return self->close();
+                              if (self->reply_) self->reply_->finish();
+                            });
+  }
+
   // A client that neither sends nor reads must not hold a session for ever.
-  void arm_timer() {
-    timer_.expires_after(kClientTimeout);
+  void arm_timer(std::chrono::seconds timeout = kClientTimeout) {
+    timer_.expires_after(timeout);
     timer_.async_wait([weak = weak_from_this()](std::error_code error) {
       if (error) return;
       if (auto self = weak.lock()) self->close();
@@ -87,15 +113,19 @@ class Session final : public std::enable_shared_from_this<Session> {
   void close() {
     std::error_code ignored;
     timer_.cancel();
+    pause_timer_.cancel();
+    reply_.reset();
     socket_.close(ignored);
   }
 
   asio::local::stream_protocol::socket socket_;
   asio::steady_timer timer_;
+  asio::steady_timer pause_timer_;
   asio::streambuf input_;
   std::shared_ptr<AdminServer::Handler> handler_;
   std::unique_ptr<AdminReply> reply_;
   std::string output_;
+  std::array<char, 256> ignored_{};
 };
 
 }  // namespace

@@ -1,8 +1,9 @@
 // The operator's socket: a unix stream socket on which lifelinectl asks and the switch answers.
 //
 // Protocol: the client sends one JSON object on one line, {"command": "...", ...}. The reply is one
-// JSON text, after which the server closes. Long replies are produced in chunks, so that a dump of
-// a large table takes many short turns of the control lcore and never a long one.
+// JSON text, after which the server closes (but see capture_command.h). Long replies are produced
+// in chunks, so that a dump of a large table takes many short turns of the control lcore and never
+// a long one.
 //
 // Everything here runs on the control lcore and does not block. Access control is the file's mode:
 // 0600.
@@ -11,9 +12,11 @@
 #include <asio/io_context.hpp>
 #include <asio/local/stream_protocol.hpp>
 #include <asio/steady_timer.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "base/expected.h"
@@ -27,6 +30,12 @@ class AdminReply {
   // Appends the next piece to `out`; false when the reply is complete. One call stays well within a
   // slice.
   virtual bool next(std::string& out) = 0;
+
+  // Of a reply that goes on until somebody ends it: how long to wait before the next piece.
+  // nullopt: an ordinary reply.
+  virtual std::optional<std::chrono::milliseconds> pause() const { return std::nullopt; }
+  // The client has shut down its side of the connection: come to an end. Of such replies only.
+  virtual void finish() {}
 };
 
 // A reply that is small enough to be made at once.

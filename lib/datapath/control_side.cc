@@ -96,7 +96,10 @@ std::size_t Datapath::Impl::deliver_local(ControlHandler& handler, std::size_t b
         control->drop(m[i], DropReason::kLocalMetered);
       }
     }
-    if (kept != 0) handler.to_local({m.data(), kept});
+    if (kept != 0) {
+      control->deliver(m.data(), kept);
+      handler.to_local({m.data(), kept});
+    }
     return price(kept, n - kept);
   });
 }
@@ -115,7 +118,7 @@ void Datapath::Impl::ask_where_it_was(ControlHandler& handler, const LearnRecord
             .forget_tsc = tsc + 2 * wait};
   const bool is_claim = claim.port != flow::kPortNone;
   const bool asked = handler.probe(mac);
-  if (asked) control->count_drop(DropReason::kFdbMoveProbed);
+  if (asked) ++events[static_cast<std::size_t>(Event::kFdbMoveProbed)];
   // Who was not asked has not failed to answer. (No answer is heard before this lcore has sent.)
   entry->decided = !asked || !is_claim || !shared.fdb.doubt(claim.vlan, mac, shared.now_s(tsc));
 }
@@ -124,7 +127,7 @@ void Datapath::Impl::decide_moves() {
   moves.decide_due(rte_rdtsc(), [&](const MoveWatch::Claim& c) {
     if (!can_be_behind(c.port)) return;
     if (shared.fdb.confirm_move(c.vlan, c.mac, c.port, shared.now_s(rte_rdtsc())))
-      control->count_drop(DropReason::kFdbMoveConfirmed);
+      ++events[static_cast<std::size_t>(Event::kFdbMoveConfirmed)];
   });
 }
 
@@ -202,6 +205,7 @@ std::size_t Datapath::poll_control(ControlHandler& handler, std::size_t budget) 
     handled += impl.deliver_upcalls(handler, left(0));
   }
   impl.decide_moves();
+  if (impl.capture && impl.capture->ended()) impl.stop_capture();
   impl.shared.fdb.expire(impl.shared.now_s(rte_rdtsc()));
   const Impl::Reading reading(impl);  // sends what was handed over to this slot
   return handled;

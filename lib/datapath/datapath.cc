@@ -216,6 +216,37 @@ std::vector<DropCounter> Datapath::drop_counters() const {
   return out;
 }
 
+std::vector<DropCounter> Datapath::event_counters() const {
+  std::vector<DropCounter> out;
+  for (std::size_t i = 0; i < kEvents; ++i) {
+    const DropReasonText& text = describe(static_cast<Event>(i));
+    out.push_back({text.name, text.meaning, impl_->events[i]});
+  }
+  return out;
+}
+
+Expected<std::shared_ptr<Capture>> Datapath::start_capture(CaptureSpec spec) {
+  Impl& impl = *impl_;
+  if (impl.capture && !impl.capture->ended())
+    return make_error("another capture runs; there is one at a time");
+  if (impl.capture) impl.stop_capture();
+  auto capture =
+      std::make_shared<Capture>(std::move(spec), impl.shared.n_slots, impl.shared.tsc_hz);
+  if (!capture->ok()) return make_error("no memory for the rings of a capture");
+  impl.capture = std::move(capture);
+  impl.shared.capture.store(impl.capture.get(), std::memory_order_release);
+  impl.control->use_capture(impl.capture.get());
+  return impl.capture;
+}
+
+// Lanes may hold it until they are quiescent.
+void Datapath::Impl::stop_capture() {
+  shared.capture.store(nullptr, std::memory_order_release);
+  control->use_capture(nullptr);
+  retired.retire_call([held = std::move(capture)] {});
+  capture.reset();
+}
+
 std::vector<WorkerStats> Datapath::worker_stats() const {
   std::vector<WorkerStats> out;
   const auto add = [&out](unsigned slot, const LaneStats& s) {

@@ -37,6 +37,8 @@ class PortSet;
 namespace lifeline::datapath {
 
 using flow::PortNo;
+class Capture;
+struct CaptureSpec;
 
 struct DatapathConfig {
   // Longest sleep of an idle worker, in us. 0 = it polls without ever sleeping.
@@ -180,6 +182,11 @@ class Datapath final : public flow::GuardWriter {
   std::uint32_t now_s() const;
   std::vector<DropCounter> drop_counters() const;  // sums over all slots
   std::vector<WorkerStats> worker_stats() const;
+  // What is counted and drops nothing.
+  std::vector<DropCounter> event_counters() const;
+  // Has the lanes copy packets (capture.h) until the capture is told to end(); one at a time.
+  // Control lcore only. Errors: another one runs, no memory.
+  Expected<std::shared_ptr<Capture>> start_capture(CaptureSpec spec);
   // What would happen to this frame now, and why. Nothing is sent, learned, counted or taken from
   // a rate. Control lcore only. Errors: no Ethernet header, longer than a buffer, no buffer left.
   Expected<Trace> explain(std::span<const std::byte> frame, PortNo in_port) const;

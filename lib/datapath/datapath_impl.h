@@ -2,6 +2,7 @@
 // (the packets of the control lcore).
 #pragma once
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct Datapath::Impl {
   TokenBucket local_meter;
   TokenBucket upcall_meter;
   MoveWatch moves;
+  std::array<std::uint64_t, kEvents> events{};
+  std::shared_ptr<Capture> capture;  // null: none runs
   // Of packet-ins: the handler may send packet-outs, which use the lane's.
   std::unique_ptr<std::byte[]> upcall_scratch = std::make_unique<std::byte[]>(kMaxFrameBytes + 1);
   std::unique_ptr<Decision> decision = std::make_unique<Decision>();
@@ -51,6 +54,7 @@ struct Datapath::Impl {
   std::size_t learn(ControlHandler& handler, std::size_t budget);
   void ask_where_it_was(ControlHandler& handler, const LearnRecord& claim);
   void decide_moves();
+  void stop_capture();
   bool can_be_behind(PortNo port) const;  // may the FDB say that an address is behind it?
   std::size_t deliver_upcalls(ControlHandler& handler, std::size_t budget);
   bool anything_waits() const;

@@ -43,12 +43,15 @@ constexpr std::array<DropReasonText, kDropReasons> kTexts = {{
      "not a packet: an IP fragment of TCP with a controller, which no hidden rule lets through"},
     {"strict_port", "in_band.strict: from a controller's address, but not by its next hop's port"},
     {"strict_unknown", "in_band.strict: control traffic whose destination is not learned"},
-    {"fdb_move_probed",
-     "not a packet: a next hop was asked whether it is still where it was, as another port has it"},
-    {"fdb_move_confirmed", "not a packet: a next hop was moved, as it did not answer there"},
     {"router_untrusted",
      "not a packet: no copy of a router advertisement or MLD query from a port that is not "
      "trusted"},
+}};
+
+constexpr std::array<DropReasonText, kEvents> kEventTexts = {{
+    {"fdb_move_probed",
+     "a next hop was asked whether it is still where it was, as another port has it"},
+    {"fdb_move_confirmed", "a next hop was moved, as it did not answer where it was"},
 }};
 
 }  // namespace
@@ -56,5 +59,7 @@ constexpr std::array<DropReasonText, kDropReasons> kTexts = {{
 const DropReasonText& describe(DropReason reason) {
   return kTexts[static_cast<std::size_t>(reason)];
 }
+
+const DropReasonText& describe(Event event) { return kEventTexts[static_cast<std::size_t>(event)]; }
 
 }  // namespace lifeline::datapath

@@ -44,11 +44,13 @@ enum class DropReason : std::uint8_t {
   kControlFragment,
   kStrictPort,
   kStrictUnknown,
-  kFdbMoveProbed,
-  kFdbMoveConfirmed,
   kRouterUntrusted,
 };
-inline constexpr std::size_t kDropReasons = 38;
+inline constexpr std::size_t kDropReasons = 36;
+
+// What else is worth counting by name: nothing was dropped.
+enum class Event : std::uint8_t { kFdbMoveProbed, kFdbMoveConfirmed };
+inline constexpr std::size_t kEvents = 2;
 
 struct DropReasonText {
   std::string_view name;
@@ -56,5 +58,6 @@ struct DropReasonText {
 };
 
 const DropReasonText& describe(DropReason reason);
+const DropReasonText& describe(Event event);
 
 }  // namespace lifeline::datapath

@@ -37,7 +37,7 @@ void Lane::execute(const std::uint64_t* words, std::uint32_t n, Packet p) {
           return;
         }
         break;
-      case OpCode::kCount: count_drop(static_cast<DropReason>(op.b)); break;
+      case OpCode::kCount: count_drop(static_cast<DropReason>(op.b), p.m); break;
       case OpCode::kNdGuard: op_nd_guard(p, op, vlan_of(p.m)); break;
       default:
         if (!op_rewrite(p, op, data)) return;
@@ -54,7 +54,7 @@ rte_mbuf* Lane::take(Packet& p, bool last) {
     return m;
   }
   rte_mbuf* copy = rte_pktmbuf_copy(p.m, p.m->pool, 0, UINT32_MAX);
-  if (copy == nullptr) count_drop(DropReason::kNoBuffer);
+  if (copy == nullptr) count_drop(DropReason::kNoBuffer, p.m);
   return copy;
 }
 
@@ -70,7 +70,7 @@ bool Lane::op_rewrite(Packet& p, Op op, const std::uint64_t* data) {
     case RewriteResult::kNoRoom: drop(p.m, DropReason::kRewriteNoRoom); return false;
     case RewriteResult::kInvalidTtl: break;
   }
-  count_drop(DropReason::kTtlInvalid);
+  count_drop(DropReason::kTtlInvalid, p.m);
   raise(p.m, {.cookie = data[0],
               .metadata = data[1],
               .in_port = p.in_port,
@@ -129,7 +129,7 @@ void Lane::to_local(Packet& p, bool last, bool inband) {
 void Lane::copy_to_local(Packet& p) {
   rte_mbuf* copy = rte_pktmbuf_copy(p.m, shared_.control_pool, 0, UINT32_MAX);
   if (copy == nullptr) {
-    count_drop(DropReason::kNoBuffer);
+    count_drop(DropReason::kNoBuffer, p.m);
     return;
   }
   p.local_done = true;
@@ -146,7 +146,7 @@ void Lane::op_dhcp_guard(Packet& p) {
   packet::parse(frame, p.in_port, &layers);
   if (!is_our_dhcp_reply(frame, layers.l4, *world_.guards, shared_.dhcp_xids, now_s_)) return;
   if (!meters_of(p).dhcp.take(now_tsc_) && !is_from_known_next_hop(p)) {
-    count_drop(DropReason::kDhcpGuardMetered);
+    count_drop(DropReason::kDhcpGuardMetered, p.m);
     return;
   }
   copy_to_local(p);
@@ -156,7 +156,7 @@ void Lane::op_next_hop_guard(Packet& p) {
   if (meters_of(p).next_hop.take(now_tsc_)) {
     copy_to_local(p);
   } else if (shared_.config.next_hop_arps_per_s != 0) {
-    count_drop(DropReason::kNextHopMetered);
+    count_drop(DropReason::kNextHopMetered, p.m);
   }
 }
 
@@ -168,7 +168,7 @@ void Lane::op_path_mtu_guard(Packet& p) {
   if (meters_of(p).path_mtu.take(now_tsc_)) {
     copy_to_local(p);
   } else {
-    count_drop(DropReason::kPathMtuMetered);
+    count_drop(DropReason::kPathMtuMetered, p.m);
   }
 }
 
@@ -212,7 +212,7 @@ void Lane::op_normal(Packet& p, Op op, CachedDecision* memo) {
   // Not for LOCAL only: (h) and (i) together would else be a tunnel of any rate.
   const bool stranger = hidden && p.in_port != flow::kPortLocal && !is_from_known_next_hop(p);
   if (stranger && !meters_of(p).inband.take(now_tsc_)) {
-    count_drop(DropReason::kInbandMetered);
+    count_drop(DropReason::kInbandMetered, p.m);
     return;
   }
   if (dst.is_multicast()) {
@@ -226,12 +226,12 @@ void Lane::op_normal(Packet& p, Op op, CachedDecision* memo) {
     return;
   }
   if (*port == p.in_port) {
-    count_drop(DropReason::kNormalNoReflection);
+    count_drop(DropReason::kNormalNoReflection, p.m);
     return;
   }
   const port::PortEntry* entry = world_.view->find(*port);
   if (!hidden && entry != nullptr && (entry->flags & (port_flag::kDown | port_flag::kNoFwd)) != 0) {
-    count_drop(DropReason::kPortFiltered);
+    count_drop(DropReason::kPortFiltered, p.m);
   } else if (*port == flow::kPortLocal) {
     to_local(p, last, hidden);
   } else if (entry == nullptr || !entry->link_up || !entry->usable) {
@@ -252,7 +252,7 @@ void Lane::op_flood(Packet& p, Op op, bool all, bool to_local_too) {
   const bool with_local = where.local;
   std::uint64_t targets = where.ports;
   if (targets == 0 && !with_local) {
-    count_drop(DropReason::kNormalNoPort);
+    count_drop(DropReason::kNormalNoPort, p.m);
     return;
   }
   const bool last = (op.flags & kOpLast) != 0;

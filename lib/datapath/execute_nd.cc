@@ -26,7 +26,7 @@ void Lane::op_nd_guard(Packet& p, Op op, std::uint16_t vlan) {
     case NdGuard::kRouter:
       if (!is_router_message(frame, layers)) return;
       if (!is_trusted_port(guards, shared_.fdb, vlan, p.in_port)) {
-        count_drop(DropReason::kRouterUntrusted);
+        count_drop(DropReason::kRouterUntrusted, p.m);
         return;
       }
       break;
@@ -35,7 +35,7 @@ void Lane::op_nd_guard(Packet& p, Op op, std::uint16_t vlan) {
   if ((dhcp ? meters.dhcp : meters.next_hop).take(now_tsc_)) {
     copy_to_local(p);
   } else {
-    count_drop(dhcp ? DropReason::kDhcpGuardMetered : DropReason::kNextHopMetered);
+    count_drop(dhcp ? DropReason::kDhcpGuardMetered : DropReason::kNextHopMetered, p.m);
   }
 }
 

@@ -31,6 +31,7 @@ Lane::Lane(Shared& shared, sync::SlotId slot, std::uint32_t exact_entries)
 
 void Lane::begin(std::uint64_t tsc) {
   world_ = shared_.world();
+  capture_ = shared_.capture.load(std::memory_order_acquire);
   now_tsc_ = tsc;
   // A division only when a second has gone by.
   if (tsc - second_start_ >= shared_.tsc_hz) {
@@ -75,6 +76,8 @@ std::uint32_t Lane::parse_burst(rte_mbuf** packets, std::uint32_t n, PortNo in_p
 }
 
 void Lane::process(rte_mbuf** packets, std::uint32_t n, PortNo in_port) {
+  if (capture_ != nullptr) [[unlikely]]
+    capture_->see(slot_, false, in_port, packets, n);
   const std::uint32_t n_exact = parse_burst(packets, n, in_port);
   exact_.lookup_burst(keys_.data(), n_exact, entries_.data(), hashes_.data());
 

@@ -61,12 +61,26 @@ class Lane {
   std::uint32_t end();
 
   void drop(rte_mbuf* packet, DropReason reason) {
-    stats_.drops[static_cast<std::size_t>(reason)].add(1);
+    count_drop(reason, packet);
     rte_pktmbuf_free(packet);
+  }
+  // Of one packet, which the caller frees or keeps.
+  void count_drop(DropReason reason, const rte_mbuf* packet) {
+    count_drop(reason);
+    if (capture_ != nullptr) [[unlikely]]
+      capture_->see_drop(slot_, reason, packet);
   }
   void count_drop(DropReason reason, std::uint64_t n = 1) {
     stats_.drops[static_cast<std::size_t>(reason)].add(n);
   }
+
+  // Frames that are written to the TAP. Control lcore.
+  void deliver(rte_mbuf* const* frames, std::uint32_t n) {
+    if (capture_ != nullptr) [[unlikely]]
+      capture_->see(slot_, true, flow::kPortLocal, frames, n);
+  }
+  // begin() takes what is published; between loops only the thread that publishes may tell.
+  void use_capture(Capture* capture) { capture_ = capture; }
 
   const World& world() const { return world_; }
   std::byte* scratch() { return scratch_.get(); }
@@ -143,6 +157,7 @@ class Lane {
   std::uint64_t second_start_ = 0;  // when now_s_ began
   std::uint32_t misses_left_ = 0;
   bool learns_ = true;
+  Capture* capture_ = nullptr;
   bool raised_ = false;  // something went into a ring to the control lcore
 
   struct TxBuffer {

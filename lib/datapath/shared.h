@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "datapath/capture.h"
 #include "datapath/datapath.h"
 #include "datapath/guard_state.h"
 #include "datapath/record_ring.h"
@@ -66,6 +67,7 @@ struct Shared {
   Dhcpv6Exchanges dhcpv6_exchanges;
   std::atomic<TableMiss> table_miss{TableMiss::kDrop};
   std::atomic<bool> drop_fragments{false};
+  std::atomic<Capture*> capture{nullptr};    // null: nobody wants copies; valid until quiescent
   std::vector<std::unique_ptr<UpRings>> up;  // by slot
   // handoff[from * n_slots + to]: frames for a TX queue that slot `to` owns.
   std::vector<std::unique_ptr<sync::SpscRing<rte_mbuf>>> handoff;

@@ -35,6 +35,8 @@ void Lane::send(std::uint8_t index, rte_mbuf** m, std::uint32_t n) {
   } else {
     const port::TxPath path = entry.tx[slot_];
     if (path.owner_slot == slot_) [[likely]] {
+      if (capture_ != nullptr) [[unlikely]]
+        capture_->see(slot_, true, entry.port_no, m, n);
       sent = rte_eth_tx_burst(entry.ethdev_id, path.queue, m, static_cast<std::uint16_t>(n));
       stats_.tx_packets.add(sent);
     } else {
@@ -49,7 +51,7 @@ void Lane::send(std::uint8_t index, rte_mbuf** m, std::uint32_t n) {
     }
   }
   if (sent < n) [[unlikely]] {
-    count_drop(reason, n - sent);
+    for (std::uint32_t i = sent; i < n; ++i) count_drop(reason, m[i]);
     rte_pktmbuf_free_bulk(m + sent, n - sent);
   }
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import stat
 
 from lab import case, openflow, process, switch, topology
@@ -42,8 +43,9 @@ class Operator(case.LabTest):
         self.assertEqual(self.lifeline.telemetry("/lifeline/status")["remotes"]["0"]["state"], "connected")
         self.assertEqual([p["name"] for p in self.lifeline.telemetry("/lifeline/ports").values()],
                          [p["name"] for p in self.lifeline.ctl_json("ports")["ports"]])
-        drops = {d["name"] for d in self.lifeline.ctl_json("stats")["drops"]}
-        self.assertEqual(set(self.lifeline.telemetry("/lifeline/stats")), drops)
+        stats = self.lifeline.ctl_json("stats")
+        self.assertEqual(set(self.lifeline.telemetry("/lifeline/stats")),
+                         {c["name"] for c in stats["drops"] + stats["events"]})
         rules = self.lifeline.telemetry("/lifeline/hidden_rules")
         self.assertEqual([r["letter"] for r in rules.values()], [r["letter"] for r in self.lifeline.hidden_rules()])
         self.assertGreater(self.lifeline.telemetry("/lifeline/perf")["1"]["rx_packets"], 0)
@@ -87,6 +89,60 @@ class Operator(case.LabTest):
                               "--socket", path, "status"], check=False)
         self.assertEqual(denied.returncode, 1)
         self.assertIn("only root may ask", denied.stderr)
+
+    def test_a_capture_holds_what_a_port_carries_or_what_is_dropped(self):
+        self.require("tcpdump")
+        self.bring_up()
+        h1 = self.net.h1
+
+        def dump(name, *expression):
+            lines = process.run(["tcpdump", "-nr", self.lab.path(f"{name}.pcap"), *expression]).stdout.splitlines()
+            return [line for line in lines if "IP" in line or "ARP" in line]
+
+        def capture(name, *words):
+            tool = self.lab.start(f"capture {name}", [switch.binary("lifelinectl"), "--run-dir",
+                                       self.lifeline.run_dir, "capture", "-w", self.lab.path(f"{name}.pcap"), *words],
+                                       must_live=False)
+            self.lab.until(lambda: os.path.exists(self.lab.path(f"{name}.pcap")), "the capture runs")
+            return tool
+
+        # A port in both directions, ended by Ctrl-C; another one at the same time is refused.
+        self.lifeline.ofctl("add-flow", "priority=1,actions=NORMAL")
+        tool = capture("both", "p2")
+        second = self.lifeline.ctl("capture", "p3", "-w", self.lab.path("no.pcap"), check=False)
+        self.assertEqual((second.returncode, os.path.exists(self.lab.path("no.pcap"))), (1, False))
+        self.assertIn("one at a time", second.stderr)
+        h1.run("ping", "-c", "3", "-i", "0.05", "10.7.0.2")
+        tool.send_signal(signal.SIGINT)
+        self.lab.until(lambda: tool.poll() is not None, "the capture ends")
+        self.assertEqual(tool.poll(), 0)
+        self.assertIn("packets captured", tool.log())
+        self.assertEqual(len(dump("both", "icmp[icmptype] == icmp-echo")), 3)
+        self.assertEqual(len(dump("both", "icmp[icmptype] == icmp-echoreply")), 3)
+
+        # One direction, a number of packets, cut; the switch ends it.
+        tool = capture("in", "p2", "--in", "-c", "2", "-s", "40")
+        h1.run("ping", "-c", "3", "-i", "0.05", "10.7.0.2")
+        self.lab.until(lambda: tool.poll() is not None, "the capture ends")
+        self.assertEqual(process.run(["tcpdump", "-nr", self.lab.path("in.pcap"), "--count"]).stdout.split()[0], "2")
+        self.assertEqual(os.path.getsize(self.lab.path("in.pcap")), 24 + 2 * (16 + 40))
+
+        # What is dropped, and why.
+        self.lifeline.ofctl("add-flow", "priority=9,icmp,actions=drop")
+        tool = capture("drop", "--drop", "rule_drop", "-c", "1")
+        h1.run("ping", "-c", "1", "-W", "1", "10.7.0.2", check=False)
+        self.lab.until(lambda: tool.poll() is not None, "the capture ends")
+        self.assertIn("ICMP echo request", dump("drop")[0])
+
+        # Onto a pipe, for tcpdump to show; nothing comes and time ends it.
+        shown = process.run(["sh", "-c", f"{switch.binary('lifelinectl')} --run-dir {self.lifeline.run_dir} "
+                             "capture p3 LOCAL --seconds 1 | tcpdump -nr - --count"])
+        self.assertIn("packet", shown.stdout)
+        for words, said in ((("nonsuch",), "no port 'nonsuch'"), (("--drop", "bad_luck"), "bad_luck"),
+                            ((), "either of ports or"), (("--drop", "learn_ring_full"), "counts no packets")):
+            refused = self.lifeline.ctl("capture", "-w", self.lab.path("no.pcap"), *words, check=False)
+            self.assertEqual(refused.returncode, 1)
+            self.assertIn(said, refused.stderr)
 
     def test_a_switch_that_does_not_run_is_named_as_the_reason(self):
         self.net = self.network(1)

@@ -3,11 +3,16 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <asio/connect.hpp>
 #include <asio/read.hpp>
 #include <asio/write.hpp>
+#include <atomic>
+#include <chrono>
 #include <filesystem>
+#include <optional>
 #include <thread>
+#include <utility>
 
 namespace lifeline::control {
 namespace {
@@ -96,6 +101,61 @@ TEST_F(AdminServerTest, ALongReplyArrivesInPieces) {
   };
   start([](const json&) { return std::make_unique<Numbers>(); });
   EXPECT_EQ(json::parse(ask("{}\n")).size(), 10'000u);
+}
+
+// A reply that goes on until the client has had enough, as a capture does.
+class Watching final : public AdminReply {
+ public:
+  explicit Watching(std::atomic<int>& alive) : alive_(alive) { ++alive_; }
+  ~Watching() override { --alive_; }
+  Watching(const Watching&) = delete;
+  Watching& operator=(const Watching&) = delete;
+  bool next(std::string& out) override {
+    if (finished_) out += "end";
+    if (!std::exchange(begun_, true)) out += "begin,";
+    return !finished_;
+  }
+  std::optional<std::chrono::milliseconds> pause() const override {
+    return std::chrono::milliseconds{1};
+  }
+  void finish() override { finished_ = true; }
+
+ private:
+  std::atomic<int>& alive_;
+  bool begun_ = false;
+  bool finished_ = false;
+};
+
+TEST_F(AdminServerTest, AReplyThatGoesOnEndsWhenTheClientShutsDownItsSide) {
+  std::atomic<int> alive{0};
+  start([&](const json&) { return std::make_unique<Watching>(alive); });
+  UnixSocket socket(client_io_);
+  socket.connect(asio::local::stream_protocol::endpoint(path_));
+  asio::write(socket, asio::buffer("{}\n", 3));
+  std::array<char, 6> begin{};
+  asio::read(socket, asio::buffer(begin));
+  EXPECT_EQ(std::string(begin.data(), begin.size()), "begin,");
+  EXPECT_EQ(alive, 1);
+  socket.shutdown(UnixSocket::shutdown_send);
+  std::string rest;
+  std::error_code error;
+  asio::read(socket, asio::dynamic_buffer(rest), error);
+  EXPECT_EQ(rest, "end");
+}
+
+TEST_F(AdminServerTest, AReplyThatGoesOnEndsWithAClientThatIsGone) {
+  std::atomic<int> alive{0};
+  start([&](const json&) { return std::make_unique<Watching>(alive); });
+  {
+    UnixSocket socket(client_io_);
+    socket.connect(asio::local::stream_protocol::endpoint(path_));
+    asio::write(socket, asio::buffer("{}\n", 3));
+    std::array<char, 6> begin{};
+    asio::read(socket, asio::buffer(begin));
+  }
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+  while (alive != 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(alive, 0);
 }
 
 TEST_F(AdminServerTest, AStaleSocketFileOfAKilledSwitchIsReplaced) {

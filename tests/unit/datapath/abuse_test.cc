@@ -49,7 +49,7 @@ TEST(Abuse, ALiarIsNotTakenForTheNextHopThatAnswersItsProbe) {
     return s.probed.size() > 1;
   }));
   EXPECT_EQ(s.fdb.lookup(0, kGatewayMac), std::optional<PortNo>(1));
-  EXPECT_EQ(s.drops("fdb_move_confirmed"), 0u);
+  EXPECT_EQ(s.events("fdb_move_confirmed"), 0u);
   s.received(1);
   s.from_local(InbandSwitch::to_controller(kLocalMac));
   EXPECT_EQ(s.count(1), 1u);
@@ -62,7 +62,7 @@ TEST(Abuse, ANextHopThatDoesNotAnswerWhereItWasHasMoved) {
   ASSERT_EQ(s.probed.size(), 1u);
   EXPECT_EQ(s.fdb.lookup(0, kGatewayMac), std::optional<PortNo>(1)) << "not before it was asked";
   EXPECT_TRUE(comes_true(s, [&] { return s.fdb.lookup(0, kGatewayMac) == PortNo{3}; }));
-  EXPECT_EQ(s.drops("fdb_move_confirmed"), 1u);
+  EXPECT_EQ(s.events("fdb_move_confirmed"), 1u);
 }
 
 TEST(Abuse, AFlowInTheFastPathShowsThatTheNextHopIsStillThere) {
@@ -76,7 +76,7 @@ TEST(Abuse, AFlowInTheFastPathShowsThatTheNextHopIsStillThere) {
     s.send(3, InbandSwitch::from_controller(kGatewayMac, kHostB));
     return s.probed.size() > 1;
   }));
-  EXPECT_EQ(s.drops("fdb_move_confirmed"), 0u);
+  EXPECT_EQ(s.events("fdb_move_confirmed"), 0u);
 }
 
 TEST(Abuse, ARogueDhcpServerIsNotHeard) {

@@ -194,6 +194,14 @@ class TestSwitch : public ControlHandler {
     return 0;
   }
 
+  std::uint64_t events(std::string_view name) const {
+    for (const DropCounter& c : datapath->event_counters()) {
+      if (c.name == name) return c.packets;
+    }
+    ADD_FAILURE() << "no event counter " << name;
+    return 0;
+  }
+
   // -- ControlHandler
   void to_local(std::span<rte_mbuf*> frames) override {
     for (rte_mbuf* m : frames) {
