@@ -21,6 +21,7 @@
 #include "control/control_loop.h"
 #include "control/controller_link.h"
 #include "control/listener.h"
+#include "control/metrics_server.h"
 #include "control/telemetry.h"
 #include "control/tls_thread.h"
 #include "datapath/datapath.h"
@@ -179,12 +180,14 @@ struct Switch::Impl {
   std::unique_ptr<control::AdminCommands> commands;
   std::unique_ptr<control::AdminServer> admin;
   std::unique_ptr<control::Telemetry> telemetry;
+  std::unique_ptr<control::MetricsServer> metrics;  // unset: nobody may scrape
 };
 
 // From the outside in. Nothing is freed that somebody behind it may still hold: readers before
 // tables, removed ports (which wait among the retired and on the device thread) before the port
 // set, and the port set before the pools.
 Switch::Impl::~Impl() {
+  metrics.reset();
   telemetry.reset();
   admin.reset();
   commands.reset();
@@ -339,6 +342,16 @@ Expected<void> Switch::Impl::start_admin() {
       [this](const nlohmann::json& request) { return commands->handle(request); });
   telemetry = std::make_unique<control::Telemetry>(
       io, [this](const std::string& name) { return commands->figures(name); });
+  if (config.metrics) {
+    control::MetricsServer::Options options;
+    options.address = config.metrics->address;
+    options.port = config.metrics->port;
+    metrics = std::make_unique<control::MetricsServer>(
+        io, options,
+        [this](const IpAddress& address) { return control::has_address(local->name(), address); },
+        [this] { return commands->metrics(); });
+    if (const auto started = metrics->start(); !started) return started;
+  }
   return admin->listen();
 }
 
@@ -373,6 +386,7 @@ int Switch::run() {
   s.loop->run();
   // In order: controllers first, so that they see a close and not a silence; then forwarding; then
   // devices.
+  s.metrics.reset();
   s.admin.reset();
   s.listeners.clear();
   s.links.clear();

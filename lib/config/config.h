@@ -112,6 +112,14 @@ struct Listener {
   std::string to_string() const;  // "unix:/run/lifeline/br0.mgmt", "pssl:6654:127.0.0.1"
 };
 
+// Where Prometheus scrapes: a loopback address, or the local port's.
+struct Metrics {
+  IpAddress address;
+  std::uint16_t port = 0;
+
+  bool operator==(const Metrics&) const = default;
+};
+
 struct Sizes {
   std::uint32_t flows =
       1'000'000;             // most rules of all OpenFlow tables together; hidden rules not counted
@@ -143,7 +151,8 @@ struct Config {
   std::uint32_t inactivity_probe_s = 5;
   std::vector<Listener> listen;  // default: <bridge>.mgmt and .snoop in run_dir
   std::vector<std::uint8_t> openflow_versions =
-      all_openflow_versions();  // wire versions, ascending
+      all_openflow_versions();     // wire versions, ascending
+  std::optional<Metrics> metrics;  // unset: nobody can
   Sizes sizes;
   std::optional<std::uint32_t> workers;  // 1..63; unset: every EAL worker lcore
   std::uint32_t idle_sleep_us = 0;  // longest sleep of an idle worker, 0..10000; 0: polls always

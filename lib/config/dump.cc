@@ -96,6 +96,11 @@ std::string dump(const Config& c) {
   for (std::size_t i = 0; i < c.openflow_versions.size(); ++i)
     out += fmt::format("{}\"1.{}\"", i == 0 ? "" : ", ", c.openflow_versions[i] - 1);
   out += "]\n";
+  if (c.metrics) {
+    const auto& ip = c.metrics->address;
+    out += fmt::format("metrics:\n  listen: \"tcp:{}{}{}:{}\"\n", ip.is_v4() ? "" : "[",
+                       ip.to_string(), ip.is_v4() ? "" : "]", c.metrics->port);
+  }
   out += fmt::format("sizes:\n  flows: {}\n  fdb: {}\n  fdb_ageing_s: {}\n  exact_entries: {}\n",
                      c.sizes.flows, c.sizes.fdb, c.sizes.fdb_ageing_s, c.sizes.exact_entries);
   out += fmt::format("  mbufs: {}\n", c.sizes.mbufs);

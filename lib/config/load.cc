@@ -47,7 +47,7 @@ Config Loader::load(const YAML::Node& root) {
   const Mapping top(r_, root, "",
                     {"bridge", "datapath_id", "run_dir", "local", "ports", "tls", "controllers",
                      "in_band", "fail_mode", "inactivity_probe_s", "listen", "openflow_versions",
-                     "sizes", "workers", "idle_sleep_us", "log_level"});
+                     "metrics", "sizes", "workers", "idle_sleep_us", "log_level"});
   load_bridge(top);
   load_local(top);
   load_ports(top);
@@ -56,6 +56,7 @@ Config Loader::load(const YAML::Node& root) {
   load_in_band(top);
   load_listen(top);
   load_openflow(top);
+  load_metrics(top);
   load_sizes(top);
   load_rest(top);
   return std::move(c_);

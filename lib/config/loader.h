@@ -35,6 +35,7 @@ class Loader {
   void load_trusted_ports(const Mapping& in_band);
   void load_listen(const Mapping& top);
   void load_openflow(const Mapping& top);
+  void load_metrics(const Mapping& top);
   void load_sizes(const Mapping& top);
   void load_rest(const Mapping& top);
 

@@ -11,6 +11,8 @@
 
 #include "base/log.h"
 #include "control/capture_command.h"
+#include "control/figures.h"
+#include "control/metrics_page.h"
 #include "control/request.h"
 #include "control/trace_command.h"
 #include "flow/format.h"
@@ -275,31 +277,10 @@ json AdminCommands::fdb() const {
 
 json AdminCommands::stats() const {
   json drops = json::array();
-  for (const auto& counter : p_.datapath.drop_counters()) {
+  for (const auto& counter : drop_counters(p_)) {
     drops.push_back(
         {{"name", counter.name}, {"meaning", counter.meaning}, {"count", counter.packets}});
   }
-  for (const auto& counter : p_.local.counters()) {
-    if (counter.name.ends_with("_packets") || counter.name.ends_with("_bytes"))
-      continue;  // traffic, not loss
-    drops.push_back(
-        {{"name", counter.name}, {"meaning", counter.meaning}, {"count", counter.value}});
-  }
-  const auto& agent = p_.agent.counters();
-  const auto add = [&](const char* name, const char* meaning, std::uint64_t count) {
-    drops.push_back({{"name", name}, {"meaning", meaning}, {"count", count}});
-  };
-  add("packet_in_no_taker", "packet-ins that no connection wanted", agent.packet_in_no_taker);
-  add("packet_in_slow_reader", "packet-ins a controller was too slow to read",
-      agent.packet_in_slow_reader);
-  add("async_slow_reader", "other messages a controller was too slow to read",
-      agent.async_slow_reader);
-  add("snoop_slow_reader", "copies for ovs-ofctl snoop that it was too slow to read",
-      agent.snoop_slow_reader);
-  add("packet_out_failed", "packet-outs that could not be sent", agent.packet_out_failed);
-  add("connections_broken", "connections closed by the switch: garbage, silence, no common version",
-      agent.connections_broken);
-
   json workers = json::array();
   for (const auto& w : p_.datapath.worker_stats()) {
     workers.push_back({{"slot", w.slot},
@@ -328,6 +309,10 @@ json AdminCommands::stats() const {
             {"sleeps", loop.sleeps},
             {"longest_turn_us", loop.longest_turn.count() / 1000},
             {"local_recreated", loop.local_recreated}}}};
+}
+
+std::unique_ptr<AdminReply> AdminCommands::metrics() const {
+  return metrics_page(p_, p_.clock.now() - started_);
 }
 
 json AdminCommands::figures(std::string_view name) const {

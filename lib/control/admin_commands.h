@@ -46,6 +46,9 @@ class AdminCommands {
   // "ports", "stats", "perf", "hidden_rules" or "fdb"; null for another name.
   nlohmann::json figures(std::string_view name) const;
 
+  // A page for Prometheus (metrics_page.h). The commands outlive it.
+  std::unique_ptr<AdminReply> metrics() const;
+
  private:
   nlohmann::json status() const;
   nlohmann::json hidden_rules() const;

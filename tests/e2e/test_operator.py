@@ -144,6 +144,54 @@ class Operator(case.LabTest):
             self.assertEqual(refused.returncode, 1)
             self.assertIn(said, refused.stderr)
 
+    def test_prometheus_scrapes_the_local_port_s_address(self):
+        from prometheus_client.openmetrics import parser
+        self.net = self.network(1)
+        self.controller = openflow.Controller(self.net.ctl).start()
+        self.lifeline = self.watch(self.net.make_switch())
+        self.lifeline.config["metrics"] = {"listen": f"tcp:{topology.LOCAL_ADDRESS}:9464"}
+        self.lifeline.start()
+        scrape = ("curl", "-fsS", "--max-time", "10", f"http://{topology.LOCAL_ADDRESS}:9464/metrics")
+        # The address comes after the start; another interface's would not do.
+        self.lifeline.space.ip("addr", "add", topology.LOCAL_PREFIX, "dev", "lo")
+        self.assertNotEqual(self.lifeline.space.run(*scrape, check=False).returncode, 0)
+        self.lifeline.space.ip("addr", "del", topology.LOCAL_PREFIX, "dev", "lo")
+        self.net.address_local(self.lifeline, "static")
+        self.controller.session().echo()
+        self.lifeline.ofctl("add-flow", "priority=1,actions=NORMAL")
+        self.net.h1.run("ping", "-c", "3", "-i", "0.05", "10.7.0.2")
+        self.lab.until(lambda: self.lifeline.space.run(*scrape, check=False).returncode == 0, "the page is there")
+
+        text = self.lifeline.space.run(*scrape).stdout
+        self.assertTrue(text.endswith("# EOF\n"))
+        # Prometheus' own parser holds it against the specification.
+        families = {f.name: f for f in parser.text_string_to_metric_families(text)}
+
+        def value(family, **labels):
+            return [s.value for s in families[family].samples if labels.items() <= s.labels.items()]
+
+        self.assertEqual(value("lifeline_controller_connected"), [1])
+        self.assertGreaterEqual(value("lifeline_port_receive_packets", name="p2")[0], 3)
+        self.assertEqual(families["lifeline_port_receive_bytes"].unit, "bytes")
+        self.assertGreater(value("lifeline_lcore_receive_packets", lcore="1")[0], 0)
+        self.assertEqual(value("lifeline_flows"), [1])
+        stats = self.lifeline.ctl_json("stats")
+        self.assertEqual({s.labels["reason"] for s in families["lifeline_drops"].samples},
+                         {c["name"] for c in stats["drops"]})
+        self.assertEqual({s.labels["letter"] for s in families["lifeline_hidden_rules"].samples},
+                         set(self.lifeline.hidden_letters()))
+
+        # From a host behind a port too, and only that page. Garbage, and clients that say nothing, harm nobody.
+        idle = [self.lifeline.space.socket() for _ in range(20)]
+        for client in idle:
+            client.connect((topology.LOCAL_ADDRESS, 9464))
+        idle[0].sendall(b"\x16\x03\x01" + bytes(range(256)) * 200)
+        for client in idle:
+            client.close()
+        self.lab.until(lambda: self.net.ctl.run(*scrape, check=False).returncode == 0, "served again")
+        self.assertIn("404", self.net.ctl.run(*scrape[:-1], scrape[-1] + "x", check=False).stderr)
+        self.controller.session().echo()
+
     def test_a_switch_that_does_not_run_is_named_as_the_reason(self):
         self.net = self.network(1)
         result = self.net.make_switch().ctl("status", check=False)

@@ -41,6 +41,7 @@ fail_mode: secure
 inactivity_probe_s: 7
 listen: ["unix:/tmp/x.mgmt", "ptcp:6654:0.0.0.0"]
 openflow_versions: [1.3, "1.0"]
+metrics: {listen: "tcp:[::1]:9464"}
 sizes: {flows: 10, fdb: 16, fdb_ageing_s: 10, exact_entries: 1024, mbufs: 2048}
 workers: 3
 idle_sleep_us: 100
@@ -79,6 +80,7 @@ TEST(Load, ReadsEveryKey) {
   EXPECT_EQ(c.inactivity_probe_s, 7u);
   EXPECT_EQ(c.listen.size(), 2u);
   EXPECT_EQ(c.openflow_versions, (std::vector<std::uint8_t>{0x01, 0x04}));
+  EXPECT_EQ(c.metrics, (Metrics{*IpAddress::parse("::1"), 9464}));
   EXPECT_EQ(c.sizes, (Sizes{10, 16, 10, 1024, 2048}));
   EXPECT_EQ(c.workers, 3u);
   EXPECT_EQ(c.idle_sleep_us, 100u);
