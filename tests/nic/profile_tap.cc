@@ -80,6 +80,35 @@ bool convert(Item& item, Conversion& info) {
   }
 }
 
+void match_value(Item& item, Field f, std::uint16_t value) {
+  if (f.bytes == 2) item.value[f.offset] = static_cast<std::uint8_t>(value >> 8);
+  item.value[f.offset + f.bytes - 1u] = static_cast<std::uint8_t>(value);
+  item.set_full(f);
+}
+
+// Flower's key is of values, not of items: what an item implies (the ether type of IP, the protocol
+// of TCP) is written where it is compared, so that two patterns of one key become alike.
+void write_out(Pattern& pattern, const Conversion& info) {
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    Item& item = pattern[i];
+    const bool last_of_l2 = item.layer == Layer::kVlan || (item.layer == Layer::kEth && !info.vlan);
+    if (last_of_l2 && info.ether_type != 0)
+      match_value(item, item.layer == Layer::kEth ? field::kEthType : field::kVlanInnerType,
+                  info.ether_type);
+    if (i == 0 || (item.layer != Layer::kTcp && item.layer != Layer::kUdp)) continue;
+    Item& ip = pattern[i - 1];
+    match_value(ip, ip.layer == Layer::kIpv4 ? field::kIpv4Proto : field::kIpv6Proto,
+                item.layer == Layer::kTcp ? 6 : 17);
+  }
+}
+
+bool same_key(Match a, Match b) {
+  for (Match* match : {&a, &b})
+    std::erase_if(match->items,
+                  [](const Item& item) { return item.layer != Layer::kVlan && item.empty(); });
+  return a.same(b);
+}
+
 }  // namespace
 
 Verdict accept_tap(const Request& request, RuleShape& shape) {
@@ -99,6 +128,7 @@ Verdict accept_tap(const Request& request, RuleShape& shape) {
       return refuse_item(ENOTSUP, kItem, &item);
     if (request.creating && !convert(item, info)) return refuse_item(ENOTSUP, kItem, &item);
   }
+  if (request.creating) write_out(pattern, info);
   const Actions& actions = request.actions;
   if (actions.unknown != nullptr || actions.count || actions.mark || actions.n_actions > 1)
     return refuse(ENOTSUP, RTE_FLOW_ERROR_TYPE_ACTION, kAction, actions.unknown);
@@ -106,7 +136,7 @@ Verdict accept_tap(const Request& request, RuleShape& shape) {
   if (actions.fate == Fate::kRss) return refuse(ENOTSUP, RTE_FLOW_ERROR_TYPE_ACTION, kAction);
   if (actions.fate == Fate::kQueue && actions.queue >= request.n_rxq)
     return refuse(ERANGE, RTE_FLOW_ERROR_TYPE_ACTION, "queue index out of range");
-  shape.match = {std::move(pattern), false};
+  shape.match = {std::move(pattern)};
   if (shape.actions.fate == Fate::kNone) shape.actions.fate = Fate::kDrop;
   shape.rank = shape.priority = attr.group << 12 | attr.priority;
   return std::nullopt;
@@ -119,7 +149,7 @@ Verdict install_tap(const RuleShape& shape, const Rules& installed, std::uint32_
   };
   for (const Rule* rule : installed) {
     if (rule->shape.priority != shape.priority) continue;
-    if (rule->shape.match.same(shape.match) || tagged(rule->shape) != tagged(shape))
+    if (same_key(rule->shape.match, shape.match) || tagged(rule->shape) != tagged(shape))
       return refuse(EEXIST, RTE_FLOW_ERROR_TYPE_HANDLE, kKernel);
   }
   if (installed.size() >= capacity) return refuse(EEXIST, RTE_FLOW_ERROR_TYPE_HANDLE, kKernel);

@@ -166,7 +166,7 @@ Verdict accept_full(const Request& request, RuleShape& shape) {
   if (auto no = check_attr(*request.attr, 0xffff)) return no;
   if (auto no = check_order(request.pattern)) return no;
   if (auto no = check_actions(request)) return no;
-  shape.match = {request.pattern, true};
+  shape.match = {request.pattern};
   shape.rank = shape.priority;
   return std::nullopt;
 }
@@ -211,7 +211,7 @@ Verdict accept_mlx5(const Request& request, RuleShape& shape) {
     if (no) return no;
   }
   if (auto no = check_actions(request)) return no;
-  shape.match = {request.pattern, true};
+  shape.match = {request.pattern};
   shape.rank = shape.priority;
   return std::nullopt;
 }

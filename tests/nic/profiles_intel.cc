@@ -57,7 +57,7 @@ Verdict accept_ether_type(const Request& request, RuleShape& shape) {
   if (dst == Cover::kFull)
     return refuse(EINVAL, RTE_FLOW_ERROR_TYPE_ITEM, "mac compare is unsupported");
   shape.table = Table::kEtherType;
-  shape.match = {request.pattern, true};
+  shape.match = {request.pattern};
   shape.rank = 0;
   return std::nullopt;
 }
@@ -89,7 +89,7 @@ Verdict accept_five_tuple(const Request& request, bool tcp_flags, std::uint32_t 
   if (request.actions.queue >= request.n_rxq)
     return refuse(EINVAL, RTE_FLOW_ERROR_TYPE_ITEM, "queue number not supported by ntuple filter");
   shape.table = Table::kFiveTuple;
-  shape.match = {p, true};
+  shape.match = {p};
   // Their registers run the other way: 7 is looked at first.
   shape.rank = 8 - request.attr->priority;
   return std::nullopt;
@@ -148,7 +148,7 @@ Verdict accept_director(const Request& request, RuleShape& shape) {
     return refuse(EINVAL, RTE_FLOW_ERROR_TYPE_ACTION, "Not supported action.");
   if (a.fate == Fate::kQueue && a.queue >= request.n_rxq) return failed(ENOTSUP);
   shape.table = Table::kFlowDirector;
-  shape.match = {p, true};
+  shape.match = {p};
   shape.rank = 16;
   return std::nullopt;
 }
@@ -295,7 +295,7 @@ Verdict i40e_director(const Request& request, RuleShape& shape) {
     return refuse(EINVAL, RTE_FLOW_ERROR_TYPE_ACTION, "Invalid queue ID for FDIR.");
   shape.packet_type = i40e_packet_type(p);
   shape.input_set = mask_sum(p);
-  shape.match = {std::move(p), true};
+  shape.match = {std::move(p)};
   shape.table = Table::kFlowDirector;
   shape.rank = 1;
   return std::nullopt;
@@ -317,7 +317,7 @@ Verdict accept_i40e(const Request& request, RuleShape& shape) {
     if (type == 0x0800 || type == 0x86dd || type == 0x88cc || type == 0x8100)
       return refuse_item(EINVAL, "Unsupported ether_type in control packet filter.", &p[0]);
     shape.table = Table::kEtherType;
-    shape.match = {p, true};
+    shape.match = {p};
     shape.rank = 0;
     return std::nullopt;
   }
@@ -386,7 +386,7 @@ Verdict accept_ice(const Request& request, RuleShape& shape) {
     return refuse(EINVAL, RTE_FLOW_ERROR_TYPE_ACTION, "Invalid action type", a.unknown);
   if (a.fate == Fate::kQueue && a.queue >= request.n_rxq)
     return refuse(EINVAL, RTE_FLOW_ERROR_TYPE_ACTION, "Invalid queue ID for switch filter.");
-  shape.match = {p, true};
+  shape.match = {p};
   // Of two recipes of one priority the hardware prefers the longer; 0 is the higher priority.
   shape.rank = request.attr->priority * 16 + 8 - static_cast<std::uint32_t>(p.size());
   return std::nullopt;

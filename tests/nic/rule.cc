@@ -47,8 +47,8 @@ bool Match::matches(const std::uint8_t* frame, std::uint32_t bytes, const Layers
     const std::uint16_t at = place(item, layers, n_vlan);
     if (at == kAbsent || bytes < at + bytes_needed(item)) return false;
     if (!masked_equal(item, frame + at)) {
-      // The ether type of a tagged frame is the tag's, unless the NIC looks past it.
-      if (item.layer != Layer::kEth || !any_tags || layers.n_vlans == 0) return false;
+      // The ether type is that behind the tags.
+      if (item.layer != Layer::kEth || layers.n_vlans == 0) return false;
       Item inner = item;
       if (item.cover(field::kEthType) != Cover::kFull ||
           item.be16(field::kEthType) != layers.ether_type)
@@ -59,8 +59,7 @@ bool Match::matches(const std::uint8_t* frame, std::uint32_t bytes, const Layers
     if (item.layer == Layer::kVlan) ++n_vlan;
     if (item.layer > Layer::kVlan) beyond_tags = true;
   }
-  if (n_vlan == 0 && any_tags) return true;
-  return !beyond_tags || layers.n_vlans == n_vlan;
+  return n_vlan == 0 || !beyond_tags || layers.n_vlans == n_vlan;
 }
 
 bool Match::same(const Match& other) const {

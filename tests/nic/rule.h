@@ -10,11 +10,10 @@
 
 namespace testnic {
 
+// A pattern without VLAN items matches tagged frames, too: mlx5's documentation says so, Intel's
+// parsers skip the tags, and Linux' flower, behind net_tap, dissects past them (tests/guest).
 struct Match {
   Pattern items;
-  // A pattern without VLAN items matches tagged frames, too: mlx5's documentation says so, and
-  // Intel's parsers skip the tags. Linux' flower, behind net_tap, takes the tag for the ether type.
-  bool any_tags = false;
 
   bool matches(const std::uint8_t* frame, std::uint32_t bytes, const Layers& layers) const;
   bool same(const Match& other) const;

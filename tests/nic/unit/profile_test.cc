@@ -123,6 +123,10 @@ TEST(Profile, TapRefusesAtCreateWhatFlowerCannotDo) {
   EXPECT_EQ(create(port, tagged), EEXIST) << "shares a priority with a rule without VLAN";
   Flow elsewhere = Flow().eth().vlan(10).ipv4(0, kController).to_queue(1).priority(1);
   EXPECT_EQ(create(port, elsewhere), 0);
+  Flow with_protocol = from_controller().priority(2);
+  Flow without = Flow().eth().ipv4(kController, 0).tcp(6653, 0).to_queue(1).priority(2);
+  EXPECT_EQ(create(port, with_protocol), 0);
+  EXPECT_EQ(create(port, without), EEXIST) << "TCP is the protocol: the same key";
   EXPECT_EQ(Flow().eth_type(0x0806).count().to_queue(1).validate(port.id()), ENOTSUP);
   EXPECT_EQ(Flow().eth_type(0x0806).to_queue(2).validate(port.id()), ERANGE);
 }

@@ -70,14 +70,16 @@ TEST(Steering, OfIgbTheGreatestPriorityNumberWins) {
   EXPECT_EQ(port.queue_of(control_frame()), 2);
 }
 
-TEST(Steering, TaggedFramesMatchAsTheDriverSees) {
-  for (const auto& [profile, tagged] : {std::pair{"mlx5", 1}, std::pair{"tap", 0}}) {
-    TestPort port(std::string("profile=") + profile);
-    if (tagged == 1) redirect_all_to(port, 0);
-    ASSERT_NE(Flow().eth_type(0x0806).to_queue(1).create(port.id()), nullptr);
-    EXPECT_EQ(port.queue_of(arp_request()), 1);
-    EXPECT_EQ(port.queue_of(with_vlan(arp_request(), 10)), tagged) << profile;
-  }
+TEST(Steering, ARuleWithoutVlanTakesTaggedFramesToo) {
+  TestPort port("profile=full");
+  redirect_all_to(port, 0);
+  ASSERT_NE(Flow().eth_type(0x0806).to_queue(1).create(port.id()), nullptr);
+  ASSERT_NE(Flow().eth().vlan(10).ipv4(kController).to_queue(1).create(port.id()), nullptr);
+  EXPECT_EQ(port.queue_of(arp_request()), 1);
+  EXPECT_EQ(port.queue_of(with_vlan(arp_request(), 10)), 1);
+  EXPECT_EQ(port.queue_of(with_vlan(control_frame(), 10)), 1);
+  EXPECT_EQ(port.queue_of(with_vlan(control_frame(), 11)), 0);
+  EXPECT_EQ(port.queue_of(control_frame()), 0);
 }
 
 TEST(Steering, RssKeepsAFlowTogetherAndObeysTheRedirectionTable) {

@@ -5,8 +5,10 @@ import re
 import shutil
 import subprocess
 
-from . import switch, wait
+from . import wait
 
+ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+BUILD = os.path.abspath(os.environ.get("LIFELINE_BUILD", os.path.join(ROOT, "build")))
 MODULE = "librte_net_testnic.so"
 
 
@@ -15,7 +17,7 @@ def module(directory="/run/lab"):
     write to (a checkout in /tmp). `directory` is root's."""
     path = os.path.join(directory, MODULE)
     if not os.path.exists(path):
-        shutil.copy(os.path.join(switch.BUILD, "tests", "nic", MODULE), path)
+        shutil.copy(os.path.join(BUILD, "tests", "nic", MODULE), path)
     return path
 
 

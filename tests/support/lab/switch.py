@@ -7,6 +7,7 @@ import shlex
 import signal
 import socket
 
+from . import nic as nic_module
 from . import process, wait
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
@@ -61,13 +62,14 @@ class Switch:
     """One lifeline in the namespace `space`.
 
     ports: names of devices in that namespace, each opened with DPDK's af_packet driver and given
-    OpenFlow numbers from 1. `config` entries are merged over the defaults of the tests. `name` tells
-    apart several in one lab.
+    OpenFlow numbers from 1. `nic`: arguments of the test NIC (tests/nic), which then stands before each of them.
+    `config` entries are merged over the defaults of the tests. `name` tells apart several in one lab.
     """
 
     def __init__(self, lab, space, ports, controllers, config=None, eal=None, allow=(), name="",
-                 telemetry=False):
+                 telemetry=False, nic=None):
         self.lab = lab
+        self._nic = nic
         self.space = space
         self.ports = list(ports)
         self.process = None
@@ -82,7 +84,7 @@ class Switch:
             "bridge": self.bridge,
             "run_dir": self.run_dir,
             "local": {"name": self.bridge, "mac": "02:00:00:00:00:01"},
-            "ports": [{"name": name, "device": f"net_af_packet{i}", "number": i + 1}
+            "ports": [{"name": name, "device": f"{self._driver()}{i}", "number": i + 1}
                       for i, name in enumerate(self.ports)],
             "controllers": list(controllers),
             "fail_mode": "secure",
@@ -95,10 +97,16 @@ class Switch:
             else:
                 self.config[key] = value
 
+    def _driver(self):
+        return "net_af_packet" if self._nic is None else "net_testnic"
+
     def eal_arguments(self):
         cpus = sorted(os.sched_getaffinity(0))
         where = ",".join(map(str, cpus))
-        devices = [f"--vdev=net_af_packet{i},iface={name}" for i, name in enumerate(self.ports)]
+        devices = [f"--vdev={self._driver()}{i},iface={name}" + (f",{self._nic}" if self._nic else "")
+                   for i, name in enumerate(self.ports)]
+        if self._nic is not None:
+            devices = ["-d", nic_module.module(), *devices]
         # Neither lcore is bound to one CPU: several labs run side by side.
         return ["--no-huge", "--no-shconf", "--no-pci", *self._no_telemetry, "-m", "512",
                 "--file-prefix=lab", f"--lcores=0@({where}),1@({where})",
@@ -165,7 +173,7 @@ class Switch:
             client.connect("/var/run/dpdk/lab/dpdk_telemetry.v2")
             client.recv(4096)
             client.send(command.encode())
-            return json.loads(client.recv(65536))[command]
+            return json.loads(client.recv(65536))[command.split(",")[0]]
 
     # OpenFlow over the management socket ----------------------------------------------------------
 

@@ -1,0 +1,70 @@
+"""Runs the tests that need another kernel, in a guest. The last line is `N passed, N failed, N skipped`.
+
+    /usr/bin/python3 tests/guest/run.py [-k TEXT] [--build DIRECTORY]
+
+Where the guest cannot be made (no QEMU, no kernel package) that is one skipped test, and the reason is printed.
+"""
+
+import argparse
+import json
+import os
+import shlex
+import sys
+import tempfile
+
+import machine
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+ROOT = os.path.realpath(os.path.join(HERE, "..", ".."))
+
+# Modules by name: the kernel's own requests look for modprobe in the root of the guest's first program.
+_TAP = "modprobe -a tun veth bridge sch_multiq sch_ingress cls_flower act_skbedit act_gact act_mirred af_packet"
+
+# A quiet machine with two cores needs 30 to 45 s for each.
+TIMEOUT_S = 300
+
+BOOTS = [
+    {"folder": "inside", "before": _TAP, "machine": {}},
+]
+
+
+def _command(args, folder, before):
+    # Emulation is about twenty times slower than the machine.
+    return (f"{before}\n"
+            f"PYTHONPATH={ROOT}/tests/support PYTHONDONTWRITEBYTECODE=1 LIFELINE_BUILD={args.build} LAB_SLOW=6 "
+            f"/usr/bin/python3 -m lab.runner --jobs 1 --json /guest/report.json "
+            + (f"-k {shlex.quote(args.text)} " if args.text else "") + f"{HERE}/{folder}\n")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-k", dest="text", default="")
+    parser.add_argument("--build", type=os.path.abspath, default=os.path.join(ROOT, "build"))
+    args = parser.parse_args()
+    total = {"passed": 0, "failed": 0, "skipped": 0}
+    try:
+        machine.build()
+    except machine.NotHere as why:
+        print(f"  no guest: {why}")
+        print("0 passed, 0 failed, 1 skipped")
+        return 0
+    for boot in BOOTS:
+        with tempfile.TemporaryDirectory() as share:
+            status, output, seconds = machine.run(_command(args, boot["folder"], boot["before"]), share,
+                                                  timeout=TIMEOUT_S, **boot["machine"])
+            print(output.rstrip(), flush=True)
+            print(f"  guest for {boot['folder']}: {seconds:.0f} s")
+            report = os.path.join(share, "report.json")
+            if status is None or not os.path.exists(report):
+                total["failed"] += 1
+                continue
+            with open(report, encoding="utf-8") as file:
+                counts = json.load(file)
+            for key in total:
+                total[key] += counts[key]
+    print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
+    return 1 if total["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
