@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "capture.h"
 #include "client.h"
@@ -109,6 +110,18 @@ int main(int argc, char** argv) {
   log->add_option("level", level, "set it: error, warn, info or debug");
   log->callback([&] {
     status = run(options, {{"command", "log"}, {"level", level}}, lifeline::ctl::render_log);
+  });
+
+  std::vector<std::string> levels;
+  CLI::App* log_level = app.add_subcommand("log-level", "log levels: of all libraries, or of one");
+  log_level
+      ->add_option("level", levels,
+                   "[LIBRARY] LEVEL: error, warn, info, debug; of a library also default")
+      ->expected(0, 2);
+  log_level->callback([&] {
+    json request{{"command", "log"}, {"level", levels.empty() ? "" : levels.back()}};
+    if (levels.size() == 2) request["library"] = levels.front();
+    status = run(options, request, lifeline::ctl::render_log_levels);
   });
 
   double interval_s = 1;

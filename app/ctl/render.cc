@@ -171,8 +171,16 @@ std::string render_remotes(const json& status) {
   return remotes(status.value("remotes", json::array()));
 }
 
-std::string render_log(const json& log) {
+std::string render_log_levels(const json& log) {
   std::string out = fmt::format("level {}\n", text(log, "level"));
+  const json libraries = log.value("libraries", json::object());
+  for (const auto& [library, level] : libraries.items())
+    out += fmt::format("level of {}: {}\n", library, level.get<std::string>());
+  return out;
+}
+
+std::string render_log(const json& log) {
+  std::string out = render_log_levels(log);
   std::vector<std::vector<std::string>> rows;
   for (const auto& entry : log.value("changes", json::array())) {
     rows.push_back({ago(entry, "age_ms"), text(entry, "text")});

@@ -73,6 +73,7 @@ int run(Options& options) {
     return kExitOk;
   }
   log::set_level(config->log_level);
+  for (const auto& [library, level] : config->log_levels) log::set_level(library, level);
   const auto lock = InstanceLock::take(config->run_dir + "/" + config->bridge + ".pid");
   if (!lock) return fail(lock.error());
   if (const auto eal = start_eal(options); !eal) return fail(eal.error());

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <ctime>
 #include <mutex>
@@ -11,6 +13,16 @@ namespace lifeline::log {
 namespace {
 
 std::atomic<Level> g_level{Level::kInfo};
+// Of each library, one more than its level; 0: that of all.
+std::array<std::atomic<std::uint8_t>, kLibraries.size()> g_library_levels{};
+
+// nullptr: no such library.
+std::atomic<std::uint8_t>* own_level(std::string_view library) {
+  const auto found = std::find(kLibraries.begin(), kLibraries.end(), library);
+  if (found == kLibraries.end()) return nullptr;
+  return &g_library_levels[static_cast<std::size_t>(found - kLibraries.begin())];
+}
+
 std::shared_mutex g_sink_mutex;
 Sink g_sink;
 
@@ -40,7 +52,38 @@ std::string_view level_name(Level level) {
 }
 
 void set_level(Level level) { g_level.store(level, std::memory_order_relaxed); }
+Level level() { return g_level.load(std::memory_order_relaxed); }
+
+std::optional<Level> parse_level(std::string_view name) {
+  const auto same = [](char a, char b) { return a == b || (a - 'a' + 'A' == b && a >= 'a'); };
+  for (const Level level : {Level::kError, Level::kWarn, Level::kInfo, Level::kDebug}) {
+    const std::string_view known = level_name(level);
+    if (std::equal(name.begin(), name.end(), known.begin(), known.end(), same)) return level;
+  }
+  return std::nullopt;
+}
+
+bool set_level(std::string_view library, std::optional<Level> level) {
+  auto* const own = own_level(library);
+  if (own == nullptr) return false;
+  own->store(
+      level ? static_cast<std::uint8_t>(static_cast<std::uint8_t>(*level) + 1) : std::uint8_t{0},
+      std::memory_order_relaxed);
+  return true;
+}
+
+std::optional<Level> level_of(std::string_view library) {
+  const auto* const own = own_level(library);
+  const std::uint8_t stored =
+      own != nullptr ? own->load(std::memory_order_relaxed) : std::uint8_t{0};
+  if (stored == 0) return std::nullopt;
+  return static_cast<Level>(stored - 1);
+}
+
 bool enabled(Level level) { return level <= g_level.load(std::memory_order_relaxed); }
+bool enabled(Level level, std::string_view library) {
+  return level <= level_of(library).value_or(g_level.load(std::memory_order_relaxed));
+}
 
 void set_sink(Sink sink) {
   std::unique_lock lock(g_sink_mutex);
@@ -48,7 +91,7 @@ void set_sink(Sink sink) {
 }
 
 void write(Level level, std::string_view library, std::string_view message) {
-  if (!enabled(level)) return;
+  if (!enabled(level, library)) return;
   std::shared_lock lock(g_sink_mutex);
   if (g_sink) {
     g_sink(level, library, message);
@@ -70,6 +113,12 @@ bool RateLimit::allow(TimePoint now) {
   }
   --tokens_;
   return true;
+}
+
+std::string RateLimit::held_back() {
+  const std::uint64_t news = suppressed_ - told_;
+  told_ = suppressed_;
+  return news == 0 ? "" : fmt::format(" ({} like it were not logged)", news);
 }
 
 }  // namespace lifeline::log

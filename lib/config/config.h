@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -157,6 +158,7 @@ struct Config {
   std::optional<std::uint32_t> workers;  // 1..63; unset: every EAL worker lcore
   std::uint32_t idle_sleep_us = 0;  // longest sleep of an idle worker, 0..10000; 0: polls always
   log::Level log_level = log::Level::kInfo;
+  std::map<std::string, log::Level> log_levels;  // of log::kLibraries, in place of log_level
 
   bool operator==(const Config&) const = default;
 };

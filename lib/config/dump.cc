@@ -24,6 +24,16 @@ std::string vlan_text(const VlanScope& scope) {
   return "untagged";
 }
 
+const char* level_text(log::Level level) {
+  switch (level) {
+    case log::Level::kError: return "error";
+    case log::Level::kWarn: return "warn";
+    case log::Level::kInfo: return "info";
+    case log::Level::kDebug: return "debug";
+  }
+  return "info";
+}
+
 void dump_ports(const Config& c, std::string& out) {
   if (c.ports.empty()) {
     out += "ports: []\n";
@@ -106,12 +116,10 @@ std::string dump(const Config& c) {
   out += fmt::format("  mbufs: {}\n", c.sizes.mbufs);
   out += c.workers ? fmt::format("workers: {}\n", *c.workers) : "workers: auto\n";
   out += fmt::format("idle_sleep_us: {}\n", c.idle_sleep_us);
-  switch (c.log_level) {
-    case log::Level::kError: out += "log_level: error\n"; break;
-    case log::Level::kWarn: out += "log_level: warn\n"; break;
-    case log::Level::kInfo: out += "log_level: info\n"; break;
-    case log::Level::kDebug: out += "log_level: debug\n"; break;
-  }
+  out += fmt::format("log_level: {}\n", level_text(c.log_level));
+  if (!c.log_levels.empty()) out += "log_levels:\n";
+  for (const auto& [library, level] : c.log_levels)
+    out += fmt::format("  {}: {}\n", library, level_text(level));
   return out;
 }
 

@@ -35,11 +35,24 @@ void Loader::load_rest(const Mapping& top) {
       number(top, "workers", 1, kMaxWorkers, c_.workers);
   }
   number(top, "idle_sleep_us", 0, 10'000, c_.idle_sleep_us);
-  if (const auto node = top.get("log_level")) {
+  load_log(top);
+}
+
+void Loader::load_log(const Mapping& top) {
+  const auto level = [this](const YAML::Node& node, const std::string& where, auto& out) {
     constexpr log::Level kLevels[] = {log::Level::kError, log::Level::kWarn, log::Level::kInfo,
                                       log::Level::kDebug};
-    if (const auto which = r_.choice(*node, "log_level", {"error", "warn", "info", "debug"}))
-      c_.log_level = kLevels[*which];
+    if (const auto which = r_.choice(node, where, {"error", "warn", "info", "debug"}))
+      out = kLevels[*which];
+  };
+  if (const auto node = top.get("log_level")) level(*node, "log_level", c_.log_level);
+  const auto node = top.get("log_levels");
+  if (!node) return;
+  const Mapping m(r_, *node, "log_levels",
+                  std::vector<std::string_view>(log::kLibraries.begin(), log::kLibraries.end()));
+  for (const std::string_view library : log::kLibraries) {
+    if (const auto value = m.get(library))
+      level(*value, m.where(library), c_.log_levels[std::string(library)]);
   }
 }
 
@@ -47,7 +60,7 @@ Config Loader::load(const YAML::Node& root) {
   const Mapping top(r_, root, "",
                     {"bridge", "datapath_id", "run_dir", "local", "ports", "tls", "controllers",
                      "in_band", "fail_mode", "inactivity_probe_s", "listen", "openflow_versions",
-                     "metrics", "sizes", "workers", "idle_sleep_us", "log_level"});
+                     "metrics", "sizes", "workers", "idle_sleep_us", "log_level", "log_levels"});
   load_bridge(top);
   load_local(top);
   load_ports(top);

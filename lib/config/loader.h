@@ -38,6 +38,7 @@ class Loader {
   void load_metrics(const Mapping& top);
   void load_sizes(const Mapping& top);
   void load_rest(const Mapping& top);
+  void load_log(const Mapping& top);
 
   std::optional<std::string> name(const YAML::Node& node, const std::string& where);
   // An optional number of the mapping, into `out`.

@@ -209,9 +209,8 @@ std::vector<YAML::Node> Reader::list(const YAML::Node& node, std::string_view wh
 }
 
 Mapping::Mapping(Reader& reader, const YAML::Node& node, std::string where,
-                 std::initializer_list<std::string_view> known)
+                 const std::vector<std::string_view>& known)
     : node_(node), where_(std::move(where)) {
-  const std::vector<std::string_view> words(known);
   if (node.IsNull()) {
     is_map_ = true;
     return;
@@ -219,11 +218,11 @@ Mapping::Mapping(Reader& reader, const YAML::Node& node, std::string where,
   if (!node.IsMap()) {
     reader.error(
         node, where_,
-        fmt::format("expected a mapping with keys {}; not {}", joined(words), kind_name(node)));
+        fmt::format("expected a mapping with keys {}; not {}", joined(known), kind_name(node)));
     return;
   }
   is_map_ = true;
-  for (const auto& pair : node) read_entry(reader, pair.first, pair.second, words);
+  for (const auto& pair : node) read_entry(reader, pair.first, pair.second, known);
 }
 
 void Mapping::read_entry(Reader& reader, const YAML::Node& key, const YAML::Node& value,

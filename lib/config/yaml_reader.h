@@ -55,7 +55,7 @@ class Reader {
 class Mapping {
  public:
   Mapping(Reader& reader, const YAML::Node& node, std::string where,
-          std::initializer_list<std::string_view> known);
+          const std::vector<std::string_view>& known);
 
   // nullopt: the key is not there.
   std::optional<YAML::Node> get(std::string_view key) const;

@@ -138,13 +138,6 @@ class VerbosePorts final : public AdminReply {
   std::size_t at_ = 0;
 };
 
-std::string upper(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
-    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  });
-  return text;
-}
-
 }  // namespace
 
 AdminCommands::AdminCommands(CommandParts parts) : p_(std::move(parts)), started_(p_.clock.now()) {}
@@ -342,29 +335,34 @@ json AdminCommands::figures(std::string_view name) const {
   return {};
 }
 
-// {"level": NAME}; without it, it only shows.
+// {"level": NAME, "library": NAME or absent for all}; without a level it only shows. "default"
+// gives a library the level of all again.
 std::unique_ptr<AdminReply> AdminCommands::log(const json& request) const {
-  constexpr std::array kLevels{log::Level::kError, log::Level::kWarn, log::Level::kInfo,
-                               log::Level::kDebug};
-  const std::string wanted = upper(text(request, "level"));
+  const std::string wanted = text(request, "level");
+  const std::string library = text(request, "library");
   if (!wanted.empty()) {
-    const auto* const found = std::find_if(kLevels.begin(), kLevels.end(), [&](log::Level level) {
-      return log::level_name(level) == wanted;
-    });
-    if (found == kLevels.end()) {
-      return admin_error(fmt::format(
-          "there is no level '{}'; there are error, warn, info and debug", wanted.substr(0, 60)));
+    const auto level = log::parse_level(wanted);
+    if (!level && (library.empty() || wanted != "default")) {
+      return admin_error(fmt::format("there is no level '{}'; there are error, warn, info, debug{}",
+                                     wanted.substr(0, 60), library.empty() ? "" : " and default"));
     }
-    log::set_level(*found);
+    if (library.empty()) {
+      log::set_level(*level);
+    } else if (!log::set_level(library, level)) {
+      return admin_error(fmt::format("there is no library '{}'; there are {}",
+                                     library.substr(0, 60), join(log::kLibraries, ", ")));
+    }
   }
-  log::Level now = log::Level::kError;
-  for (const log::Level level : kLevels) {
-    if (log::enabled(level)) now = level;
+  json libraries = json::object();
+  for (const std::string_view name : log::kLibraries) {
+    if (const auto own = log::level_of(name)) libraries[std::string(name)] = log::level_name(*own);
   }
   json changes = json::array();
   for (const auto& entry : p_.inband.status().log)
     changes.push_back({{"age_ms", age_ms(p_.clock.now(), entry.when)}, {"text", entry.what}});
-  return admin_reply({{"level", log::level_name(now)}, {"changes", std::move(changes)}});
+  return admin_reply({{"level", log::level_name(log::level())},
+                      {"libraries", std::move(libraries)},
+                      {"changes", std::move(changes)}});
 }
 
 }  // namespace lifeline::control

@@ -123,7 +123,9 @@ bool ControlLoop::serve_sockets() {
 bool ControlLoop::read_kernel_events() {
   events_.clear();
   const auto more = p_.kernel_events.read(events_, kNetlinkDatagramsPerTurn);
-  if (!more && netlink_log_.allow(p_.clock.now())) log::warn("control", "{}", more.error().message);
+  if (!more)
+    log::limited(netlink_log_, p_.clock.now(), log::Level::kWarn, "control", "{}",
+                 more.error().message);
   bool reachability = false;
   bool links = false;
   for (const auto& event : events_) {
@@ -175,8 +177,9 @@ void ControlLoop::keep_local_port() {
     if (made) {
       ++stats_.local_recreated;
       log::info("control", "local port {}: it was deleted; made again", p_.local.name());
-    } else if (local_log_.allow(p_.clock.now())) {
-      log::warn("control", "{}", made.error().message);
+    } else {
+      log::limited(local_log_, p_.clock.now(), log::Level::kWarn, "control", "{}",
+                   made.error().message);
     }
   }
   tap_watch_.watch(p_.local.fd());
@@ -210,8 +213,8 @@ void ControlLoop::links_changed(const std::vector<flow::PortNo>& changed) {
     if (!info) continue;
     // Who was behind it may come back behind another port.
     if ((info->state & ofagent::kPortLinkDown) != 0) p_.fdb.flush_port(number);
-    log::info("control", "port {} ({}): link {}", number, info->name,
-              (info->state & ofagent::kPortLinkDown) != 0 ? "down" : "up");
+    log::limited(link_log_, p_.clock.now(), log::Level::kInfo, "control", "port {} ({}): link {}",
+                 number, info->name, (info->state & ofagent::kPortLinkDown) != 0 ? "down" : "up");
     p_.agent.port_changed(ofagent::SwitchAgent::PortChange::kModified, *info);
   }
 }

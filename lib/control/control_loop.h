@@ -123,6 +123,7 @@ class ControlLoop final : public datapath::ControlHandler {
   bool ask_links_again_ = false;  // something happened meanwhile
   log::RateLimit netlink_log_;
   log::RateLimit local_log_{1, std::chrono::seconds{10}};
+  log::RateLimit link_log_{20};
   Stats stats_;
 };
 

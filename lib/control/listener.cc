@@ -86,9 +86,8 @@ void Listener::accept(Acceptor& acceptor) {
 void Listener::add(Stream::Socket socket) {
   if (sessions_.size() + shaking_hands_ >= kMaxSessions) {
     ++refused_;
-    if (refused_log_.allow(clock_.now()))
-      log::warn("control", "{}: refused a connection: {} are open already", where_.to_string(),
-                kMaxSessions);
+    log::limited(refused_log_, clock_.now(), log::Level::kWarn, "control",
+                 "{}: refused a connection: {} are open already", where_.to_string(), kMaxSessions);
     return;
   }
   if (where_.kind != config::Listener::Kind::kUnix) tune_tcp(socket);
@@ -107,9 +106,8 @@ void Listener::shake_hands(Stream::Socket socket) {
         if (made) {
           return begin_session(Stream::TlsSocket(std::move(made->socket), made->ssl.release()));
         }
-        if (refused_log_.allow(clock_.now()))
-          log::info("control", "{}: a client is refused: {}", where_.to_string(),
-                    made.error().message);
+        log::limited(handshake_log_, clock_.now(), log::Level::kInfo, "control",
+                     "{}: a client is refused: {}", where_.to_string(), made.error().message);
       });
 }
 

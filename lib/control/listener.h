@@ -57,6 +57,7 @@ class Listener {
   std::uint64_t refused_ = 0;
   std::size_t shaking_hands_ = 0;  // accepted, and not yet a session
   log::RateLimit refused_log_;
+  log::RateLimit handshake_log_;
   // Gone with the listener: a handshake's answer may come later.
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };

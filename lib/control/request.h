@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "flow/format.h"
 #include "flow/port_no.h"
@@ -22,7 +21,8 @@ inline std::string text(const nlohmann::json& request, const char* key) {
   return it != request.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
 
-inline std::string join(const std::vector<std::string>& parts, std::string_view separator) {
+template <class Texts>
+std::string join(const Texts& parts, std::string_view separator) {
   std::string out;
   for (const auto& part : parts) {
     if (!out.empty()) out += separator;

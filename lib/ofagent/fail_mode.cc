@@ -70,9 +70,8 @@ void AgentCore::install_standalone_rule() {
   rule.instructions = normal();
   const Expected<flow::RuleId> id = writer.add(rule);
   if (!id) {
-    if (standalone_warning_.allow(now())) {
-      log::warn("ofagent", "the standalone rule cannot be installed: {}", id.error().message);
-    }
+    log::limited(standalone_warning_, now(), log::Level::kWarn, "ofagent",
+                 "the standalone rule cannot be installed: {}", id.error().message);
     return;
   }
   standalone_rule = *id;

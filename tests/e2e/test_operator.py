@@ -27,6 +27,10 @@ class Operator(case.LabTest):
         self.assertTrue(self.lifeline.ctl_json("log")["changes"])
         self.assertEqual(self.lifeline.ctl_json("log", "info")["level"], "INFO")
         self.assertIn("no level", self.lifeline.ctl("log", "loud", check=False).stderr)
+        self.assertEqual(self.lifeline.ctl_json("log-level", "inband", "debug")["libraries"], {"inband": "DEBUG"})
+        self.assertIn("level of inband: DEBUG", self.lifeline.ctl("log-level").stdout)
+        self.assertEqual(self.lifeline.ctl_json("log-level", "inband", "default")["libraries"], {})
+        self.assertIn("no library 'x'", self.lifeline.ctl("log-level", "x", "debug", check=False).stderr)
 
         self.lifeline.ofctl("add-flow", "priority=1,actions=NORMAL")
         pinger = self.net.h1.start("ping", "ping", "-n", "-q", "-i", "0.01", "-c", "1000", "10.7.0.2",

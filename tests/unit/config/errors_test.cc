@@ -40,11 +40,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"[1, 2]",
              "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, tls, "
              "controllers, in_band, fail_mode, inactivity_probe_s, listen, openflow_versions, "
-             "metrics, sizes, workers, idle_sleep_us, log_level; not a list"},
+             "metrics, sizes, workers, idle_sleep_us, log_level, log_levels; not a list"},
         Case{"hello",
              "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, tls, "
              "controllers, in_band, fail_mode, inactivity_probe_s, listen, openflow_versions, "
-             "metrics, sizes, workers, idle_sleep_us, log_level; not a single value"},
+             "metrics, sizes, workers, idle_sleep_us, log_level, log_levels; not a single value"},
         Case{"bridge: [", "t:1:1: this is no YAML: end of sequence flow not found"},
         Case{"a: b: c", "t:1:5: this is no YAML: illegal map value"},
         Case{"brdge: br0", "t:1:1: unknown key 'brdge'; did you mean 'bridge'?"},
@@ -102,6 +102,10 @@ INSTANTIATE_TEST_SUITE_P(
              "t:1:19: metrics.listen: 'tcp:0.0.0.0:9464': 0.0.0.0 is not the address of a host"},
         Case{"metrics: {listen: 'ssl:127.0.0.1:9464'}",
              "t:1:19: metrics.listen: metrics are plain HTTP: tcp:127.0.0.1:9464"},
+        Case{"log_levels: {inbnd: debug}",
+             "t:1:14: log_levels: unknown key 'inbnd'; did you mean 'inband'?"},
+        Case{"log_levels: {port: loud}",
+             "t:1:20: log_levels.port: 'loud' is not one of error, warn, info, debug"},
         Case{"log_level: loud", "t:1:12: log_level: 'loud' is not one of error, warn, info, debug"},
         Case{"workers: 0", "t:1:10: workers: 0 is not in 1..63"},
         Case{"workers: [1]", "t:1:10: workers: expected a single value, not a list"},

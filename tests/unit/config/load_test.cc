@@ -46,6 +46,7 @@ sizes: {flows: 10, fdb: 16, fdb_ageing_s: 10, exact_entries: 1024, mbufs: 2048}
 workers: 3
 idle_sleep_us: 100
 log_level: debug
+log_levels: {inband: error, control: debug}
 )";
 
 TEST(Load, AnEmptyDocumentIsTheDefault) {
@@ -85,6 +86,8 @@ TEST(Load, ReadsEveryKey) {
   EXPECT_EQ(c.workers, 3u);
   EXPECT_EQ(c.idle_sleep_us, 100u);
   EXPECT_EQ(c.log_level, log::Level::kDebug);
+  EXPECT_EQ(c.log_levels, (std::map<std::string, log::Level>{{"inband", log::Level::kError},
+                                                             {"control", log::Level::kDebug}}));
 }
 
 TEST(Load, PortsWithoutNumberTakeTheLowestFreeByOrder) {
