@@ -298,7 +298,7 @@ TITLES = {
     "golden": "golden: pcap in, pcap out, through the real worker",
     "e2e": "e2e: networks in namespaces with real peers",
     "interop": "interop: ovs-ofctl, ovs-testcontroller, os-ken",
-    "guest": "guest: net_tap's rte_flow, on a stock Debian kernel under QEMU",
+    "guest": "guest: net_tap's rte_flow and vfio-pci, on a stock Debian kernel under QEMU",
     "sanitize": "sanitize: unit, golden, e2e and interop with address and undefined-behaviour sanitizers",
     "fuzz": "fuzz: every target from its corpus",
 }

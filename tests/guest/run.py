@@ -1,6 +1,6 @@
 """Runs the tests that need another kernel, in a guest. The last line is `N passed, N failed, N skipped`.
 
-    /usr/bin/python3 tests/guest/run.py [-k TEXT] [--build DIRECTORY]
+    /usr/bin/python3 tests/guest/run.py [-k TEXT] [--boot inside|inside_pci] [--build DIRECTORY]
 
 Where the guest cannot be made (no QEMU, no kernel package) that is one skipped test, and the reason is printed.
 """
@@ -19,12 +19,18 @@ ROOT = os.path.realpath(os.path.join(HERE, "..", ".."))
 
 # Modules by name: the kernel's own requests look for modprobe in the root of the guest's first program.
 _TAP = "modprobe -a tun veth bridge sch_multiq sch_ingress cls_flower act_skbedit act_gact act_mirred af_packet"
+# 256 huge pages of 2 MB; and a way for the lab to the network namespace that the NICs are in.
+_VFIO = """modprobe -a e1000e virtio_net vfio-pci veth tun af_packet
+mount -t hugetlbfs -o pagesize=2M none /dev/hugepages; echo 256 >/proc/sys/vm/nr_hugepages
+touch /dev/first_net; mount --bind /proc/self/ns/net /dev/first_net"""
 
 # A quiet machine with two cores needs 30 to 45 s for each.
 TIMEOUT_S = 300
 
 BOOTS = [
     {"folder": "inside", "before": _TAP, "machine": {}},
+    {"folder": "inside_pci", "before": _VFIO,
+     "machine": {"nics": ("e1000e", "virtio", "e1000e"), "iommu": True, "memory_mb": 3072}},
 ]
 
 
@@ -39,6 +45,7 @@ def _command(args, folder, before):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("-k", dest="text", default="")
+    parser.add_argument("--boot", default="", choices=[b["folder"] for b in BOOTS])
     parser.add_argument("--build", type=os.path.abspath, default=os.path.join(ROOT, "build"))
     args = parser.parse_args()
     total = {"passed": 0, "failed": 0, "skipped": 0}
@@ -49,6 +56,8 @@ def main():
         print("0 passed, 0 failed, 1 skipped")
         return 0
     for boot in BOOTS:
+        if args.boot and boot["folder"] != args.boot:
+            continue
         with tempfile.TemporaryDirectory() as share:
             status, output, seconds = machine.run(_command(args, boot["folder"], boot["before"]), share,
                                                   timeout=TIMEOUT_S, **boot["machine"])
