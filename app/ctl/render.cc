@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace lifeline::ctl {
@@ -246,7 +247,13 @@ std::string render_perf(const json& perf) {
 
 std::string render_fdb(const json& fdb) {
   std::vector<std::vector<std::string>> rows{{"port", "VLAN", "MAC", "age"}};
-  for (const auto& e : fdb.value("entries", json::array())) {
+  // The switch tells them in no order, as it goes through its table.
+  std::vector<json> entries = fdb.value("entries", std::vector<json>());
+  std::sort(entries.begin(), entries.end(), [](const json& a, const json& b) {
+    const auto key = [](const json& e) { return std::pair(text(e, "vlan"), text(e, "mac")); };
+    return key(a) < key(b);
+  });
+  for (const auto& e : entries) {
     rows.push_back({text(e, "port"), text(e, "vlan"), text(e, "mac"),
                     e.value("static", false) ? std::string("static") : text(e, "age_s") + " s"});
   }

@@ -341,7 +341,7 @@ Expected<void> Switch::Impl::start_admin() {
       io, config.run_dir + "/" + config.bridge + ".ctl",
       [this](const nlohmann::json& request) { return commands->handle(request); });
   telemetry = std::make_unique<control::Telemetry>(
-      io, [this](const std::string& name) { return commands->figures(name); });
+      io, [this](const std::string& name) { return commands->figures(name); }, control::figures_of);
   if (config.metrics) {
     control::MetricsServer::Options options;
     options.address = config.metrics->address;

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "control/capture_command.h"
+#include "control/dump_replies.h"
 #include "control/figures.h"
 #include "control/metrics_page.h"
 #include "control/request.h"
@@ -37,17 +38,6 @@ const char* version_name(std::uint8_t wire_version) {
     case 0x04: return "1.3";
     default: return nullptr;
   }
-}
-
-json hidden_rule_json(const inband::HiddenRuleStatus& r, TimePoint now) {
-  return {{"letter", std::string(1, inband::kind_letter(r.rule.kind))},
-          {"kind", inband::kind_name(r.rule.kind)},
-          {"match", r.rule.match.to_string()},
-          {"priority", r.rule.priority},
-          {"why", join(r.rule.why, "; ")},
-          {"packets", r.counters.packets},
-          {"bytes", r.counters.bytes},
-          {"since_ms", age_ms(now, r.since)}};
 }
 
 json next_hop_json(const inband::NextHopStatus& hop, TimePoint now) {
@@ -152,25 +142,16 @@ std::unique_ptr<AdminReply> AdminCommands::handle(const json& request) const {
   if (command == "log") return log(request);
   if (command == "capture") return capture_command(p_, request);
   if (command == "trace") return trace_command(p_, request);
-  if (command == "fdb") return admin_reply(fdb());
+  if (command == "fdb") return fdb_reply(p_.fdb, p_.datapath.now_s());
   if (command == "stats") return admin_reply(stats());
   if (command == "flows") {
-    if (flag(request, "hidden")) {
-      return admin_reply({{"hidden_rules", hidden_rules()}});
-    }
+    if (flag(request, "hidden")) return hidden_rules_reply(p_.inband, p_.clock);
     return std::make_unique<FlowsReply>(p_.agent.tables(), p_.clock);
   }
   return admin_error(
       fmt::format("there is no command '{}'; there are status, flows, ports, fdb, stats, trace, "
                   "capture and log",
                   command));
-}
-
-json AdminCommands::hidden_rules() const {
-  json rules = json::array();
-  for (const auto& rule : p_.inband.status().rules)
-    rules.push_back(hidden_rule_json(rule, p_.clock.now()));
-  return rules;
 }
 
 json AdminCommands::status() const {
@@ -256,18 +237,6 @@ json AdminCommands::ports() const {
   return {{"ports", std::move(list)}};
 }
 
-json AdminCommands::fdb() const {
-  json list = json::array();
-  for (const auto& entry : p_.fdb.entries(p_.datapath.now_s())) {
-    list.push_back({{"port", entry.port == flow::kPortLocal ? json("LOCAL") : json(entry.port)},
-                    {"vlan", entry.vlan == table::Fdb::kAnyVlan ? json("any") : json(entry.vlan)},
-                    {"mac", entry.mac.to_string()},
-                    {"age_s", entry.age_s},
-                    {"static", entry.is_static}});
-  }
-  return {{"entries", std::move(list)}};
-}
-
 json AdminCommands::stats() const {
   json drops = json::array();
   for (const auto& counter : drop_counters(p_)) {
@@ -308,31 +277,34 @@ std::unique_ptr<AdminReply> AdminCommands::metrics() const {
   return metrics_page(p_, p_.clock.now() - started_);
 }
 
-json AdminCommands::figures(std::string_view name) const {
-  if (name == "status") {
-    json all = status();
-    all.erase("hidden_rules");
-    all.erase("log");
-    return all;
-  }
-  if (name == "ports") return ports()["ports"];
-  if (name == "hidden_rules") return hidden_rules();
-  if (name == "perf") return stats()["workers"];
-  if (name == "stats") {
-    json counters = json::object();
-    const json all = stats();
-    for (const char* group : {"drops", "events"}) {
-      for (const auto& c : all[group]) counters[c["name"].get<std::string>()] = c["count"];
-    }
-    return counters;
-  }
+std::unique_ptr<AdminReply> AdminCommands::figures(std::string_view name) const {
   if (name == "fdb") {
     json counts{{"entries", p_.fdb.size()}};
     for (const flow::PortNo port : p_.fdb.learned_ports())
       counts["port_" + flow::port_to_string(port)] = p_.fdb.learned_on(port);
-    return counts;
+    return admin_reply(std::move(counts));
   }
-  return {};
+  if (name == "hidden_rules") return handle({{"command", "flows"}, {"hidden", true}});
+  return handle({{"command", name == "perf" ? "stats" : name}});
+}
+
+json figures_of(std::string_view name, json reply) {
+  if (!reply.is_object() || reply.contains("error")) return reply;
+  if (name == "status") {
+    reply.erase("hidden_rules");
+    reply.erase("log");
+  } else if (name == "perf") {
+    return std::move(reply["workers"]);
+  } else if (name == "ports" || name == "hidden_rules") {
+    return std::move(reply[std::string(name)]);
+  } else if (name == "stats") {
+    json counters = json::object();
+    for (const char* group : {"drops", "events"}) {
+      for (const auto& c : reply[group]) counters[c["name"].get<std::string>()] = c["count"];
+    }
+    return counters;
+  }
+  return reply;
 }
 
 // {"level": NAME, "library": NAME or absent for all}; without a level it only shows. "default"

@@ -43,22 +43,24 @@ class AdminCommands {
   // {"command": NAME, …} -> its reply; {"error"} for a command that does not exist.
   std::unique_ptr<AdminReply> handle(const nlohmann::json& request) const;
   // The same figures, cut to what a monitoring system takes, for DPDK's telemetry: "status",
-  // "ports", "stats", "perf", "hidden_rules" or "fdb"; null for another name.
-  nlohmann::json figures(std::string_view name) const;
+  // "ports", "stats", "perf", "hidden_rules" or "fdb"; an error for another name. In
+  // pieces; figures_of() takes what belongs to it out of the whole.
+  std::unique_ptr<AdminReply> figures(std::string_view name) const;
 
   // A page for Prometheus (metrics_page.h). The commands outlive it.
   std::unique_ptr<AdminReply> metrics() const;
 
  private:
   nlohmann::json status() const;
-  nlohmann::json hidden_rules() const;
   nlohmann::json ports() const;
-  nlohmann::json fdb() const;
   nlohmann::json stats() const;
   std::unique_ptr<AdminReply> log(const nlohmann::json& request) const;
 
   CommandParts p_;
   const TimePoint started_;
 };
+
+// Of the reply to figures(name). Any thread.
+nlohmann::json figures_of(std::string_view name, nlohmann::json reply);
 
 }  // namespace lifeline::control

@@ -5,7 +5,6 @@
 #include <asio/post.hpp>
 #include <condition_variable>
 #include <mutex>
-#include <optional>
 #include <utility>
 
 #include "base/log.h"
@@ -15,23 +14,29 @@ namespace lifeline::control {
 using nlohmann::json;
 
 struct Telemetry::Source {
-  Source(asio::io_context& io_context, Figures f) : io(&io_context), figures(std::move(f)) {}
+  Source(asio::io_context& io_context, Figures f, Take t)
+      : io(&io_context), figures(std::move(f)), take(t) {}
   std::mutex mutex;
   asio::io_context* io;  // null once the telemetry is gone; under the mutex
   Figures figures;       // of the control lcore
+  Take take;
+};
+
+// A question on its way to the control lcore. Shared: whoever asked may have given up.
+struct Telemetry::Question {
+  std::string name;
+  std::unique_ptr<AdminReply> reply;  // the control lcore's, as is `text` until it is done
+  std::string text;
+  std::mutex mutex;
+  std::condition_variable answered;
+  bool done = false;       // under the mutex
+  bool abandoned = false;  // under the mutex
 };
 
 namespace {
 
 std::mutex g_mutex;
 std::weak_ptr<void> g_source;
-
-// A question on its way to the control lcore. Shared: whoever asked may have given up.
-struct Question {
-  std::mutex mutex;
-  std::condition_variable answered;
-  std::optional<json> answer;
-};
 
 constexpr int kMaxDepth = 6;
 
@@ -106,30 +111,43 @@ int answer_telemetry(const char* command, const char*, void* data) {
   if (!source) return fail("the switch stops");
   std::string name(command);
   name.erase(0, name.rfind('/') + 1);
-  const auto question = std::make_shared<Question>();
+  const auto question = std::make_shared<Telemetry::Question>();
+  question->name = name;
   {
     const std::lock_guard lock(source->mutex);
     if (source->io == nullptr) return fail("the switch stops");
-    asio::post(*source->io, [question, name, weak = std::weak_ptr(source)] {
-      const auto asked = weak.lock();
-      if (!asked) return;
-      json answer = asked->figures(name);
-      const std::lock_guard answer_lock(question->mutex);
-      question->answer = std::move(answer);
-      question->answered.notify_one();
-    });
+    asio::post(*source->io,
+               [question, weak = std::weak_ptr(source)] { Telemetry::step(weak, question); });
   }
   std::unique_lock lock(question->mutex);
-  if (!question->answered.wait_for(lock, kTelemetryWait,
-                                   [&] { return question->answer.has_value(); })) {
+  if (!question->answered.wait_for(lock, kTelemetryWait, [&] { return question->done; })) {
+    question->abandoned = true;
     return fail("no answer from the control lcore in time");
   }
-  fill_into(out, *question->answer, 0);
+  json reply = json::parse(question->text, nullptr, /*allow_exceptions=*/false);
+  fill_into(out, source->take(name, std::move(reply)), 0);
   return 0;
 }
 
-Telemetry::Telemetry(asio::io_context& io, Figures figures)
-    : source_(std::make_shared<Source>(io, std::move(figures))) {
+// On the control lcore: a piece of the answer, and another turn for the next.
+void Telemetry::step(const std::weak_ptr<Source>& source,
+                     const std::shared_ptr<Question>& question) {
+  const auto asked = source.lock();
+  if (!asked || asked->io == nullptr) return;
+  if (!question->reply) question->reply = asked->figures(question->name);
+  const bool more = question->reply->next(question->text);
+  const std::lock_guard lock(question->mutex);
+  if (more && !question->abandoned) {
+    asio::post(*asked->io, [source, question] { step(source, question); });
+    return;
+  }
+  question->reply.reset();
+  question->done = !more;
+  question->answered.notify_one();
+}
+
+Telemetry::Telemetry(asio::io_context& io, Figures figures, Take take)
+    : source_(std::make_shared<Source>(io, std::move(figures), take)) {
   {
     const std::lock_guard lock(g_mutex);
     g_source = source_;

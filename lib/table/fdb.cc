@@ -342,23 +342,33 @@ std::vector<flow::PortNo> Fdb::learned_ports() const {
 
 std::vector<FdbEntry> Fdb::entries(std::uint32_t now_s) const {
   std::vector<FdbEntry> all;
-  if (const std::uint64_t local = local_.load(std::memory_order_relaxed); local != 0)
-    all.push_back({kAnyVlan, MacAddress::from_u64(local >> 16),
-                   static_cast<flow::PortNo>(local & 0xffff), 0, true});
-  for (std::size_t b = 0; b <= bucket_mask_; ++b) {
-    const Node* n = buckets_[b].load(std::memory_order_relaxed);
-    for (; n != nullptr; n = n->next.load(std::memory_order_relaxed)) {
-      const std::uint32_t place = n->place.load(std::memory_order_relaxed);
-      const bool fixed = is_static(place);
-      all.push_back({static_cast<std::uint16_t>(n->key >> 48),
-                     MacAddress::from_u64(n->key & kMac48), port_of(place),
-                     fixed ? 0 : age_of(*n, now_s), fixed});
-    }
-  }
+  Cursor cursor;
+  walk(cursor, now_s, ~std::size_t{0}, ~std::size_t{0}, all);
   std::sort(all.begin(), all.end(), [](const FdbEntry& a, const FdbEntry& b) {
     return std::tie(a.vlan, a.mac) < std::tie(b.vlan, b.mac);
   });
   return all;
+}
+
+bool Fdb::walk(Cursor& cursor, std::uint32_t now_s, std::size_t enough, std::size_t max_buckets,
+               std::vector<FdbEntry>& out) const {
+  if (!std::exchange(cursor.begun, true)) {
+    if (const std::uint64_t local = local_.load(std::memory_order_relaxed); local != 0)
+      out.push_back({kAnyVlan, MacAddress::from_u64(local >> 16),
+                     static_cast<flow::PortNo>(local & 0xffff), 0, true});
+  }
+  for (; cursor.bucket <= bucket_mask_ && out.size() < enough && max_buckets != 0;
+       ++cursor.bucket, --max_buckets) {
+    const Node* n = buckets_[cursor.bucket].load(std::memory_order_relaxed);
+    for (; n != nullptr; n = n->next.load(std::memory_order_relaxed)) {
+      const std::uint32_t place = n->place.load(std::memory_order_relaxed);
+      const bool fixed = is_static(place);
+      out.push_back({static_cast<std::uint16_t>(n->key >> 48),
+                     MacAddress::from_u64(n->key & kMac48), port_of(place),
+                     fixed ? 0 : age_of(*n, now_s), fixed});
+    }
+  }
+  return cursor.bucket <= bucket_mask_;
 }
 
 }  // namespace lifeline::table

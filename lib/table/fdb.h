@@ -131,6 +131,15 @@ class Fdb {
   std::uint64_t evicted() const { return evicted_; }  // made room for others, in total
   std::uint64_t moved() const { return moved_; }
   std::vector<FdbEntry> entries(std::uint32_t now_s) const;  // sorted by VLAN, then MAC
+  // The same in no order and in pieces: appends entries of at most `max_buckets` buckets, and stops
+  // after the bucket that brought them to `enough`. False: that were the last. What changes between
+  // two pieces may be missing or be there as it was.
+  struct Cursor {
+    std::size_t bucket = 0;
+    bool begun = false;
+  };
+  bool walk(Cursor& cursor, std::uint32_t now_s, std::size_t enough, std::size_t max_buckets,
+            std::vector<FdbEntry>& out) const;
 
  private:
   struct Node {

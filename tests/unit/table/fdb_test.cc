@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace lifeline::table {
 namespace {
@@ -28,6 +31,30 @@ TEST_F(FdbTest, LearnsPerVlan) {
   EXPECT_EQ(fdb.lookup(7, mac(1)), 6);
   EXPECT_EQ(fdb.lookup(8, mac(1)), std::nullopt);
   EXPECT_EQ(fdb.size(), 2U);
+}
+
+TEST_F(FdbTest, IsWalkedInPiecesOfBoundedSize) {
+  fdb.set_local(mac(99));
+  for (std::uint16_t i = 0; i < 50; ++i) fdb.learn(i, mac(i), 5, 10);
+  std::vector<FdbEntry> all;
+  Fdb::Cursor cursor;
+  int pieces = 0;
+  for (bool more = true; more; ++pieces) {
+    std::vector<FdbEntry> piece;
+    more = fdb.walk(cursor, 25, 8, 16, piece);
+    EXPECT_LE(piece.size(), 8U + 8U);  // a bucket more than enough, and buckets are short
+    all.insert(all.end(), piece.begin(), piece.end());
+  }
+  EXPECT_GT(pieces, 4);
+  const auto at_once = fdb.entries(25);
+  ASSERT_EQ(all.size(), at_once.size());
+  std::sort(all.begin(), all.end(), [](const FdbEntry& a, const FdbEntry& b) {
+    return std::pair(a.vlan, a.mac) < std::pair(b.vlan, b.mac);
+  });
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(all[i].mac, at_once[i].mac);
+    EXPECT_EQ(all[i].age_s, at_once[i].age_s);
+  }
 }
 
 TEST_F(FdbTest, FollowsAMove) {

@@ -1,0 +1,25 @@
+// Replies as long as a table is, in pieces.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+#include "control/admin_server.h"
+#include "inband/agent.h"
+#include "table/fdb.h"
+
+namespace lifeline::control {
+
+// One hidden rule as lifelinectl and telemetry show it.
+nlohmann::json hidden_rule_json(const inband::HiddenRuleStatus& rule, TimePoint now);
+
+// {"hidden_rules": [...]}, by letter: those that stand when it begins, without those that go
+// meanwhile.
+std::unique_ptr<AdminReply> hidden_rules_reply(const inband::InbandAgent& inband,
+                                               const Clock& clock);
+
+// {"entries": [...]} in no order; what is learned or forgotten meanwhile may be missing.
+std::unique_ptr<AdminReply> fdb_reply(const table::Fdb& fdb, std::uint32_t now_s);
+
+}  // namespace lifeline::control
