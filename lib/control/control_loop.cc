@@ -128,10 +128,13 @@ bool ControlLoop::read_kernel_events() {
                  more.error().message);
   bool reachability = false;
   bool links = false;
+  bool addresses = false;
   for (const auto& event : events_) {
     p_.inband.on_kernel_event(event);
     links |= std::holds_alternative<netlink::LinkEvent>(event) ||
              std::holds_alternative<netlink::OverrunEvent>(event);
+    const auto* address = std::get_if<netlink::AddressEvent>(&event);
+    addresses |= address != nullptr && address->deleted;
     // A neighbour that changes may be the one we wait for; one that we ask for ourselves is not
     // news.
     if (const auto* neighbour = std::get_if<netlink::NeighbourEvent>(&event)) {
@@ -144,6 +147,7 @@ bool ControlLoop::read_kernel_events() {
     keep_local_port();
     refresh_links();
   }
+  if (addresses) check_local_addresses();
   if (reachability) {
     for (const auto& link : p_.links) link->try_now();
   }
@@ -158,8 +162,13 @@ bool ControlLoop::run_agents(TimePoint now) {
   return more;
 }
 
+void ControlLoop::check_local_addresses() {
+  for (const auto& link : p_.links) link->check_local_address();
+}
+
 void ControlLoop::keep_house(TimePoint) {
   keep_local_port();
+  check_local_addresses();
   refresh_links();
 }
 

@@ -100,6 +100,7 @@ class ControlLoop final : public datapath::ControlHandler {
   bool run_agents(TimePoint now);
   void keep_house(TimePoint now);
   void keep_local_port();
+  void check_local_addresses();
   void refresh_links();
   void links_changed(const std::vector<flow::PortNo>& changed);
   void sleep(TimePoint now);

@@ -1,7 +1,9 @@
 #include "control/controller_link.h"
 
 #include <asio/ip/address.hpp>
+#include <asio/ip/udp.hpp>
 #include <asio/post.hpp>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -15,6 +17,19 @@ using inband::ConnectionState;
 asio::ip::tcp::endpoint endpoint_of(const inband::Remote& remote) {
   if (remote.ip.is_v4()) return {asio::ip::address_v4(remote.ip.v4().value.host()), remote.port};
   return {asio::ip::address_v6(remote.ip.v6().bytes), remote.port};
+}
+
+// Asked of the kernel, not remembered from notifications, of which some may be lost. Says yes when
+// in doubt, as with net.ipv4.ip_nonlocal_bind.
+bool is_ours(asio::io_context& io, const asio::ip::address& address) {
+  const asio::ip::udp::endpoint endpoint(address, 0);
+  std::error_code error;
+  asio::ip::udp::socket socket(io);
+  socket.open(endpoint.protocol(), error);
+  if (error) return true;
+  socket.bind(endpoint, error);
+  // By number: Asio's error category does not know this one as a std::errc.
+  return error.value() != EADDRNOTAVAIL;
 }
 
 }  // namespace
@@ -66,6 +81,8 @@ void ControllerLink::on_connected() {
   back_off_.answered();
   session_since_ = clock_.now();
   missed_echo_told_ = false;
+  std::error_code gone;
+  local_address_ = socket_.local_endpoint(gone).address();
   Stream::Socket stream(std::move(socket_));
   socket_ = asio::ip::tcp::socket(io_);
   tune_tcp(stream);
@@ -154,6 +171,12 @@ void ControllerLink::try_now() {
   if (clock_.now() - attempt_since_ < BackOff::kFirstConnectTimeout) return;
   connect();
   resent_ = true;
+}
+
+void ControllerLink::check_local_address() {
+  if (!session_ || session_->ended() || local_address_.is_unspecified()) return;
+  if (is_ours(io_, local_address_)) return;
+  on_session_end("the local address " + local_address_.to_string() + " is gone");
 }
 
 void ControllerLink::enter(ConnectionState state, std::string_view why) {

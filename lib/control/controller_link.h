@@ -2,6 +2,7 @@
 #pragma once
 
 #include <asio/io_context.hpp>
+#include <asio/ip/address.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
 #include <cstdint>
@@ -41,6 +42,9 @@ class ControllerLink {
   // Something changed that may have made the remote reachable (address, route, neighbour): a SYN
   // that has been unanswered for long is sent again. Ignored when connected.
   void try_now();
+  // Ends the session if the address it speaks from is no longer this host's: TCP would notice only
+  // by silence. Costs a few system calls; nothing without a session.
+  void check_local_address();
 
   struct Status {
     std::string target;
@@ -76,6 +80,7 @@ class ControllerLink {
   asio::ip::tcp::socket socket_;
   asio::steady_timer timer_;
   std::unique_ptr<OfSession> session_;
+  asio::ip::address local_address_;  // of the session
   // Grows with every try, so that a late answer of an abandoned one is recognised.
   std::uint64_t attempt_ = 0;
   inband::ConnectionState state_ = inband::ConnectionState::kIdle;

@@ -23,6 +23,9 @@ std::vector<datapath::DropCounter> drop_counters(const CommandParts& parts) {
   drops.push_back({"connections_broken",
                    "connections closed by the switch: garbage, silence, no common version",
                    agent.connections_broken});
+  drops.push_back({"kernel_events_lost",
+                   "times the kernel had no room for its notifications: all was asked again",
+                   parts.inband.counters().overruns});
   return drops;
 }
 

@@ -46,7 +46,7 @@ class OpenVswitchSwitch:
         self.ovs.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev",
                        "fail_mode=secure", "protocols=OpenFlow10,OpenFlow13",
                        "other-config:hwaddr=02:00:00:00:00:01")
-        for name in ("p1", "p2", "p3"):
+        for name in network.ports:
             self.ovs.vsctl("add-port", "br0", name)
         network.sw.ip("link", "set", "dev", "br0", "up")
         self.ovs.vsctl("set-controller", "br0", network.target())

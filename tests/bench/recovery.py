@@ -1,8 +1,9 @@
-"""How soon the rules, and the session, follow a next hop whose MAC address changes. Set-up 1 of the end-to-end tests,
-below a rule of priority 65535 that drops everything.
+"""How soon the rules, and the session, follow what changes around the switch. Set-up 1 of the end-to-end tests, below a
+rule of priority 65535 that drops everything.
 
   rules  from the change until rules (d) and (e) stand for the new address: from then on a first control frame passes
   echo   from the change until the controller's echo request is answered: the session, or a new one, goes on
+  back   from the change until the next session's handshake is done, where the change ends the old one
 
 Both include what it takes to see it: for Lifeline a round trip on its admin socket, well under a millisecond, for
 Open vSwitch one run of ovs-appctl.
@@ -46,10 +47,10 @@ SIDES = {"lifeline": Lifeline, "openvswitch": OpenVswitch}
 class Scene:
     """One side in a lab of its own, connected, everything dropped."""
 
-    def __init__(self, side):
+    def __init__(self, side, spare=False):
         self.lab = net.Lab()
         self.side = SIDES[side]()
-        self.network = topology.Network(self.lab, 1)
+        self.network = topology.Network(self.lab, 1, spare=spare)
         self.controller = openflow.Controller(self.network.ctl).start()
         self.side.start(self.network)
         self.side.address(self.network)
@@ -122,7 +123,61 @@ def next_hop_mac(side, announce, count):
     return took
 
 
+def restart(scene):
+    """The controller's process ends and is started again: from its listening."""
+    scene.controller.stop()
+    scene.session.closed.wait(LONGEST_S)
+    known = len(scene.controller.sessions)
+    scene.controller.start()
+    return scene.controller.session(LONGEST_S, known).ready_at - scene.controller.listening_at
+
+
+def address(scene):
+    """The local port has another address: from its being there."""
+    sw, known = scene.network.sw, len(scene.controller.sessions)
+    sw.ip("addr", "flush", "dev", "br0")
+    began = time.monotonic()
+    sw.ip("addr", "add", "10.0.0.77/24", "dev", "br0")
+    return scene.controller.session(LONGEST_S, known).ready_at - began
+
+
+def interface(scene):
+    """The local port is set down, and up again: from its being up; the session goes on."""
+    sw = scene.network.sw
+    sw.ip("link", "set", "dev", "br0", "down")
+    began = time.monotonic()
+    sw.ip("link", "set", "dev", "br0", "up")
+    return scene.wait_echo() - began
+
+
+def moved(scene):
+    """The controller is unplugged at one port and plugged in at another: from its being plugged in."""
+    began = time.monotonic()
+    scene.network.move(scene.network.ctl, ["10.0.0.1/24"])
+    return scene.wait_echo() - began
+
+
+# event: what happens, the figure's name
+DISTURBANCES = {"restart": (restart, "back"), "address": (address, "back"), "interface": (interface, "echo"),
+                "moved": (moved, "echo")}
+
+
+def disturbance(side, event, count):
+    """{figure: milliseconds}"""
+    happens, figure = DISTURBANCES[event]
+    took = []
+    for _ in range(count):
+        scene = Scene(side, spare=event == "moved")
+        try:
+            took.append(happens(scene) * 1000)
+        finally:
+            scene.close()
+    return {figure: took}
+
+
 def measure(row, side, count):
+    if row.event in DISTURBANCES:
+        return disturbance(side, row.event, count)
     if row.event == "kernel":
         return kernel_event(side, row.times)
     return next_hop_mac(side, row.event == "announced", count)

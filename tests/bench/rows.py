@@ -103,5 +103,9 @@ ROWS = [
     RecoveryRow("recovery-mac-announced", "the next hop takes another MAC and announces it -> rules, echo",
                 "announced"),
     RecoveryRow("recovery-mac-silent", "the next hop takes another MAC silently -> rules, echo", "silent"),
+    RecoveryRow("recovery-restart", "the controller ended and listens again -> handshake done", "restart"),
+    RecoveryRow("recovery-address", "the local port's address is another -> handshake done", "address"),
+    RecoveryRow("recovery-interface", "the local port was set down, and is up -> echo", "interface"),
+    RecoveryRow("recovery-moved", "the controller is at another port -> echo", "moved"),
 ]
 GROUPS = sorted({row.group for row in ROWS})

@@ -1,7 +1,9 @@
 """The switch reaches its controller through its own ports: set-ups 1 and 2 (see lab/topology.py), the local
 address static or by DHCP through the switch, fail_mode secure and no flow in the table."""
 
-from lab import case, openflow, peers
+import signal
+
+from lab import case, openflow, peers, process
 
 
 class BringUp(case.LabTest):
@@ -86,6 +88,26 @@ class BringUp(case.LabTest):
         controller = openflow.Controller(network.ctl).start()
         session = controller.session()
         self.assertLess(session.ready_at - controller.listening_at, 2.0)
+
+    def test_what_changed_while_the_kernel_lost_its_notifications_is_asked_for(self):
+        network, lifeline, _, session = self.bring_up(1, "static")
+        self.check_rules(network, lifeline)
+        lifeline.process.send_signal(signal.SIGSTOP)
+        # Far more than the socket's buffer holds; what comes after them is lost.
+        changes = [f"neigh replace 10.0.0.200 lladdr 02:00:00:00:{n >> 8:02x}:{n & 255:02x} dev br0 nud permanent\n"
+                   for n in range(20_000)]
+        other = "02:aa:bb:cc:dd:ee"
+        changes.append(f"neigh replace 10.0.0.1 lladdr {other} dev br0 nud permanent\n")
+        process.run(["ip", "-n", network.sw.name, "-batch", "-"], input_text="".join(changes))
+        lifeline.process.send_signal(signal.SIGCONT)
+        # The poll of a next hop whose MAC is known comes after 10 s.
+        self.lab.until(lambda: lifeline.remote()["next_hop"]["mac"] == other, "the new MAC is known", 3)
+        stats = {d["name"]: d["count"] for d in lifeline.ctl_json("stats")["drops"]}
+        self.assertGreater(stats["kernel_events_lost"], 0)
+        network.sw.ip("neigh", "replace", "10.0.0.1", "lladdr", network.uplink.mac("eth0"), "dev", "br0", "nud",
+                      "reachable")
+        session.echo()
+        self.check_rules(network, lifeline)
 
     def meet_ovs_testcontroller(self, version):
         network = self.network(2)

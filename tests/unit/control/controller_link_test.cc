@@ -122,6 +122,17 @@ TEST_F(ControllerLinkTest, TheInBandAgentIsToldTheState) {
   run_until([&] { return inband_.status().remotes.at(0).connection == ConnectionState::kBackOff; });
 }
 
+TEST_F(ControllerLinkTest, ASessionWhoseLocalAddressStandsIsLeftAlone) {
+  acceptor_.listen();
+  serve(true);
+  make_link();
+  run_until([&] { return state() == ConnectionState::kConnected; });
+  link_->check_local_address();
+  turn();
+  EXPECT_EQ(state(), ConnectionState::kConnected);
+  EXPECT_EQ(accepted_, 1);
+}
+
 TEST_F(ControllerLinkTest, TryNowDoesNotDisturbASession) {
   acceptor_.listen();
   serve(true);
