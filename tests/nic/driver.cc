@@ -55,7 +55,10 @@ int start(rte_eth_dev* dev) {
 }
 
 int stop(rte_eth_dev* dev) {
+  // Rules may go; statistics may be read meanwhile.
+  pthread_mutex_lock(&dev->data->flow_ops_mutex);
   nic_of(dev).stop();
+  pthread_mutex_unlock(&dev->data->flow_ops_mutex);
   link_update(dev, 0);
   return 0;
 }
@@ -72,7 +75,9 @@ int close(rte_eth_dev* dev) {
 }
 
 int reset(rte_eth_dev* dev) {
+  pthread_mutex_lock(&dev->data->flow_ops_mutex);
   nic_of(dev).flush();
+  pthread_mutex_unlock(&dev->data->flow_ops_mutex);
   return 0;
 }
 

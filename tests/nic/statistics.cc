@@ -17,7 +17,8 @@ constexpr std::uint32_t kNamedRules = 32;
 
 using Values = std::vector<std::pair<std::string, std::uint64_t>>;
 
-Values collect(const Nic& nic) {
+Values collect(const rte_eth_dev* dev) {
+  const Nic& nic = nic_of(dev);
   Values out = {{"rx_live_packets", nic.from_live.get()},
                 {"rx_generated_packets", nic.generated.get()},
                 {"rx_generator_lost", nic.generator_lost.get()},
@@ -32,10 +33,13 @@ Values collect(const Nic& nic) {
     out.emplace_back(name + "_oversize", queue.oversize.get());
     out.emplace_back(name + "_steered", queue.steered.get());
   }
+  // ethdev takes this one for rte_flow, not for statistics, which any thread may ask for.
+  pthread_mutex_lock(&dev->data->flow_ops_mutex);
   const Rules rules = nic.rules();
   for (std::uint32_t i = 0; i < kNamedRules; ++i)
     out.emplace_back("rule" + std::to_string(i) + "_packets",
                      i < rules.size() ? rules[i]->packets.load(std::memory_order_relaxed) : 0);
+  pthread_mutex_unlock(&dev->data->flow_ops_mutex);
   return out;
 }
 
@@ -80,14 +84,14 @@ int stats_reset(rte_eth_dev* dev) {
 }
 
 int xstats_get(rte_eth_dev* dev, rte_eth_xstat* stats, unsigned n) {
-  const Values values = collect(nic_of(dev));
+  const Values values = collect(dev);
   if (stats != nullptr)
     for (unsigned i = 0; i < n && i < values.size(); ++i) stats[i] = {i, values[i].second};
   return static_cast<int>(values.size());
 }
 
 int xstats_names(rte_eth_dev* dev, rte_eth_xstat_name* names, unsigned n) {
-  const Values values = collect(nic_of(dev));
+  const Values values = collect(dev);
   if (names != nullptr)
     for (unsigned i = 0; i < n && i < values.size(); ++i)
       std::snprintf(names[i].name, sizeof(names[i].name), "%s", values[i].first.c_str());
