@@ -145,6 +145,9 @@ void ActionCompiler::set_field(const flow::SetField& a) {
     if (tag ? !key_.has_vlan() : !flow::prerequisites_met(a.field, key_, kFull)) return;
     flow::set_field(key_, a.field, a.value);
     if (tag) key_.vlan_tci = key_.vlan_tci | be16{packet::kVlanPresent};
+    // These say what the bytes behind them are: those are to be read anew.
+    key_unknown_ = a.field == FieldId::kEthType || a.field == FieldId::kIpProto ||
+                   a.field == FieldId::kIcmpv6Type;
   }
   rewritten_ = true;
   std::uint64_t data[2];
@@ -154,6 +157,15 @@ void ActionCompiler::set_field(const flow::SetField& a) {
         .a = static_cast<std::uint8_t>(a.field),
         .data_words = static_cast<std::uint8_t>(wide ? 2 : 1)},
        data);
+}
+
+// At most one of the three applies to a packet; where the key is unknown, the Editor finds which.
+void ActionCompiler::transport10(FieldId tcp, std::uint16_t port) {
+  const auto end = static_cast<unsigned>(tcp) + 6;
+  for (auto id = static_cast<unsigned>(tcp); id < end; id += 2) {
+    const auto field = static_cast<FieldId>(id);
+    set_field({field, flow::FieldValue::from_u64(field, port)});
+  }
 }
 
 void ActionCompiler::structural(Op op) {
@@ -220,6 +232,8 @@ void ActionCompiler::one(const flow::Action& action, const Source& source) {
       c.push_vlan({.code = OpCode::kPushVlan, .b = a.eth_type});
     }
     void operator()(const flow::PopVlan&) const { c.pop_vlan({.code = OpCode::kPopVlan}); }
+    void operator()(const flow::SetTpSrc10& a) const { c.transport10(FieldId::kTcpSrc, a.port); }
+    void operator()(const flow::SetTpDst10& a) const { c.transport10(FieldId::kTcpDst, a.port); }
     void operator()(const flow::PushMpls& a) const {
       c.structural({.code = OpCode::kPushMpls, .b = a.eth_type});
     }

@@ -66,6 +66,8 @@ class ActionCompiler {
   void push_vlan(Op op);
   void pop_vlan(Op op);
   void ttl(Op op, const Source& source);
+  // OpenFlow 1.0's set of a port; `tcp` is kTcpSrc or kTcpDst, UDP and SCTP follow it in FieldId.
+  void transport10(flow::FieldId tcp, std::uint16_t port);
   void structural(Op op);  // afterwards the key is unknown
   void consumer(Op op, const Source& source);
 

@@ -269,6 +269,13 @@ RewriteResult Editor::set_field(Op op, const std::uint64_t* data) {
   switch (id) {
     case FieldId::kEthDst: std::memcpy(at(0), value, 6); break;
     case FieldId::kEthSrc: std::memcpy(at(6), value, 6); break;
+    case FieldId::kEthType: {
+      // Behind all tags. What stands there in an IEEE 802.3 frame is a length.
+      const std::uint32_t type = payload_offset() - 2;
+      if (key_.eth_type == be16{packet::kEthTypeNone} || *at(type) < 6) break;
+      std::memcpy(at(type), value, 2);
+      break;
+    }
     case FieldId::kVlanVid:
     case FieldId::kVlanPcp:
       if (!key_.has_vlan()) return RewriteResult::kDone;

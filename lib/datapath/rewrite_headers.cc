@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::uint32_t kTagBytes = 4;
 constexpr std::uint32_t kMacsBytes = 12;
-constexpr std::uint32_t kPbbBytes = 18;  // B-DA, B-SA, ether type, I-TAG
+constexpr std::uint32_t kMinFrameBytes = 60;  // IEEE 802.3, without the check sequence
+constexpr std::uint32_t kPbbBytes = 18;       // B-DA, B-SA, ether type, I-TAG
 
 be16 load16(const std::uint8_t* p) {
   be16 v;
@@ -67,9 +68,16 @@ RewriteResult Editor::insert(std::uint32_t offset, std::uint32_t bytes) {
 }
 
 void Editor::erase(std::uint32_t offset, std::uint32_t bytes) {
+  const std::uint32_t before = rte_pktmbuf_pkt_len(m_);
   char* front = rte_pktmbuf_mtod(m_, char*);
   std::memmove(front + bytes, front, offset);
   rte_pktmbuf_adj(m_, static_cast<std::uint16_t>(bytes));
+  // Not every device pads what it sends, and a runt is dropped on the way.
+  const std::uint32_t after = rte_pktmbuf_pkt_len(m_);
+  if (before >= kMinFrameBytes && after < kMinFrameBytes) {
+    const auto missing = static_cast<std::uint16_t>(kMinFrameBytes - after);
+    if (char* tail = rte_pktmbuf_append(m_, missing)) std::memset(tail, 0, missing);
+  }
   located_ = false;
 }
 

@@ -48,6 +48,8 @@ struct Print {
   std::string operator()(const SetVlanPcp10& a) const {
     return fmt::format("mod_vlan_pcp:{}", a.pcp);
   }
+  std::string operator()(const SetTpSrc10& a) const { return fmt::format("mod_tp_src:{}", a.port); }
+  std::string operator()(const SetTpDst10& a) const { return fmt::format("mod_tp_dst:{}", a.port); }
   std::string operator()(const PushVlan& a) const {
     return fmt::format("push_vlan:0x{:04x}", a.eth_type);
   }

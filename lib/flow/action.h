@@ -20,7 +20,7 @@ struct Output {
   std::uint16_t max_len = kMaxLenWholePacket;  // bytes to a controller; only with kPortController
   bool operator==(const Output&) const = default;
 };
-struct SetField {  // 1.0's set actions are this too, but for SetVlanVid10/SetVlanPcp10
+struct SetField {  // 1.0's set actions are this too, but for those that end in 10
   FieldId field{};
   FieldValue value;
   bool operator==(const SetField&) const = default;
@@ -33,6 +33,15 @@ struct SetVlanVid10 {
 struct SetVlanPcp10 {
   std::uint8_t pcp = 0;
   bool operator==(const SetVlanPcp10&) const = default;
+};
+// OpenFlow 1.0 sets the port of whatever transport the packet has: TCP, UDP or SCTP.
+struct SetTpSrc10 {
+  std::uint16_t port = 0;
+  bool operator==(const SetTpSrc10&) const = default;
+};
+struct SetTpDst10 {
+  std::uint16_t port = 0;
+  bool operator==(const SetTpDst10&) const = default;
 };
 struct PushVlan {
   std::uint16_t eth_type = 0x8100;
@@ -85,9 +94,9 @@ struct Group {
   bool operator==(const Group&) const = default;
 };
 
-using Action = std::variant<Output, SetField, SetVlanVid10, SetVlanPcp10, PushVlan, PopVlan,
-                            PushMpls, PopMpls, PushPbb, PopPbb, SetMplsTtl, DecMplsTtl, SetIpTtl,
-                            DecIpTtl, CopyTtlOut, CopyTtlIn, SetQueue, Group>;
+using Action = std::variant<Output, SetField, SetVlanVid10, SetVlanPcp10, SetTpSrc10, SetTpDst10,
+                            PushVlan, PopVlan, PushMpls, PopMpls, PushPbb, PopPbb, SetMplsTtl,
+                            DecMplsTtl, SetIpTtl, DecIpTtl, CopyTtlOut, CopyTtlIn, SetQueue, Group>;
 using ActionList = std::vector<Action>;
 
 struct WriteMetadata {

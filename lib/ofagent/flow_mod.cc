@@ -17,6 +17,8 @@ constexpr std::uint8_t kActionType13[] = {
     25,                      // SetField
     25,                      // SetVlanVid10
     25,                      // SetVlanPcp10
+    25,                      // SetTpSrc10
+    25,                      // SetTpDst10
     17, 18, 19, 20, 26, 27,  // push and pop of VLAN, MPLS, PBB
     15, 16, 23, 24, 11, 12,  // TTLs
     21,                      // SetQueue
@@ -48,6 +50,28 @@ bool is_exact_10(const flow::Match& m) {
   const bool has_ports =
       proto == packet::kProtoIcmp || proto == packet::kProtoTcp || proto == packet::kProtoUdp;
   return ip && (!has_ports || (m.mask.tp_src.raw() != 0 && m.mask.tp_dst.raw() != 0));
+}
+
+// Where the match says which transport it is, 1.0's actions on ports become set-field of that one:
+// so a controller of 1.3 reads what the rule does.
+void name_transport(FlowMod& m) {
+  using flow::FieldId;
+  if (!m.instructions.apply || m.match.mask.ip_proto != 0xff) return;
+  FieldId src = FieldId::kTcpSrc;
+  switch (m.match.key.ip_proto) {
+    case packet::kProtoTcp: break;
+    case packet::kProtoUdp: src = FieldId::kUdpSrc; break;
+    case packet::kProtoSctp: src = FieldId::kSctpSrc; break;
+    default: return;
+  }
+  const auto dst = static_cast<FieldId>(static_cast<unsigned>(src) + 1);
+  for (flow::Action& action : *m.instructions.apply) {
+    if (const auto* s = std::get_if<flow::SetTpSrc10>(&action)) {
+      action = flow::SetField{src, flow::FieldValue::from_u64(src, s->port)};
+    } else if (const auto* d = std::get_if<flow::SetTpDst10>(&action)) {
+      action = flow::SetField{dst, flow::FieldValue::from_u64(dst, d->port)};
+    }
+  }
 }
 
 class FlowModTask final : public Task {
@@ -107,7 +131,10 @@ void handle_flow_mod(AgentCore& core, Connection& c, const Request& request, Flo
     c.error(*error, request);
     return;
   }
-  if (!c.is_13() && is_exact_10(flow_mod.match)) flow_mod.priority = 65535;
+  if (!c.is_13()) {
+    if (is_exact_10(flow_mod.match)) flow_mod.priority = 65535;
+    name_transport(flow_mod);
+  }
   core.start(c, std::make_unique<FlowModTask>(request, std::move(flow_mod), c.is_13()), budget);
 }
 

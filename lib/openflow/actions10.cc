@@ -61,8 +61,8 @@ class Decoder10 {
         if ((tos & 3) != 0) return ErrorId::kBacBadArgument;
         return set(FieldId::kIpDscp, std::uint64_t{tos} >> 2);
       }
-      case kSetTpSrc: return set(FieldId::kTcpSrc, in.u16());
-      case kSetTpDst: return set(FieldId::kTcpDst, in.u16());
+      case kSetTpSrc: out.push_back(flow::SetTpSrc10{in.u16()}); return std::nullopt;
+      case kSetTpDst: out.push_back(flow::SetTpDst10{in.u16()}); return std::nullopt;
       case kEnqueue: return enqueue(in);
       case kVendor: return ErrorId::kBacBadExperimenter;
       default: return ErrorId::kBacBadType;
@@ -124,6 +124,8 @@ class Encoder10 {
   }
   void operator()(const flow::SetVlanVid10& a) { set_u16(kSetVlanVid, a.vid); }
   void operator()(const flow::SetVlanPcp10& a) { set_u8(kSetVlanPcp, a.pcp); }
+  void operator()(const flow::SetTpSrc10& a) { set_u16(kSetTpSrc, a.port); }
+  void operator()(const flow::SetTpDst10& a) { set_u16(kSetTpDst, a.port); }
   void operator()(const flow::PopVlan&) {
     begin(kStripVlan);
     out_.zeros(4);

@@ -103,6 +103,13 @@ class Encoder13 {
   void operator()(const flow::SetVlanPcp10& a) {
     (*this)(flow::SetField{FieldId::kVlanPcp, FieldValue::from_u64(FieldId::kVlanPcp, a.pcp)});
   }
+  // 1.3 has to name a transport; TCP stands for all (ofagent puts in the one of the rule's match).
+  void operator()(const flow::SetTpSrc10& a) {
+    (*this)(flow::SetField{FieldId::kTcpSrc, FieldValue::from_u64(FieldId::kTcpSrc, a.port)});
+  }
+  void operator()(const flow::SetTpDst10& a) {
+    (*this)(flow::SetField{FieldId::kTcpDst, FieldValue::from_u64(FieldId::kTcpDst, a.port)});
+  }
   void operator()(const flow::PushVlan& a) { with_u16(kPushVlan, a.eth_type); }
   void operator()(const flow::PopVlan&) { bare(kPopVlan); }
   void operator()(const flow::PushMpls& a) { with_u16(kPushMpls, a.eth_type); }

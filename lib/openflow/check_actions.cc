@@ -44,6 +44,8 @@ class Checker {
     if (!has_vlan()) known_.vlan_vid(0);
     return a.pcp <= 7 ? kSound : ErrorId::kBacBadArgument;
   }
+  Verdict operator()(const flow::SetTpSrc10&) const { return kSound; }
+  Verdict operator()(const flow::SetTpDst10&) const { return kSound; }
   Verdict operator()(const flow::PushVlan& a) {
     if (a.eth_type != kEthTypeVlan && a.eth_type != kEthTypeQinQ) return ErrorId::kBacBadArgument;
     if (!has_vlan()) {
@@ -133,6 +135,8 @@ int set_rank(const flow::Action& action) {
     int operator()(const flow::SetField&) const { return 8; }
     int operator()(const flow::SetVlanVid10&) const { return 8; }
     int operator()(const flow::SetVlanPcp10&) const { return 8; }
+    int operator()(const flow::SetTpSrc10&) const { return 8; }
+    int operator()(const flow::SetTpDst10&) const { return 8; }
     int operator()(const flow::SetMplsTtl&) const { return 8; }
     int operator()(const flow::SetIpTtl&) const { return 8; }
   };

@@ -139,7 +139,7 @@ TEST(Rewrite, MplsAndTtls) {
 }
 
 TEST(Rewrite, PbbPushAndPopAreInverse) {
-  const Frame in = eth().vlan(5, 3).ipv4(kIpA, kIpB).udp(1, 2).build();
+  const Frame in = eth().vlan(5, 3).ipv4(kIpA, kIpB).udp(1, 2).build(60);
   const Frame pushed = through(in, {flow::PushPbb{}, set(FieldId::kPbbIsid, 0x123456)});
   const packet::FlowKey key = packet::parse(pushed, 1);
   EXPECT_EQ(key.eth_type, be16{packet::kEthTypePbb});

@@ -215,14 +215,15 @@ flow::Action random_action13(Dice& d) {
 }
 
 void add_action10(Dice& d, flow::ActionList& out) {
-  static constexpr std::array kFields = {FieldId::kEthSrc,  FieldId::kEthDst, FieldId::kIpv4Src,
-                                         FieldId::kIpv4Dst, FieldId::kIpDscp, FieldId::kTcpSrc,
-                                         FieldId::kTcpDst};
-  switch (d.below(5)) {
+  static constexpr std::array kFields = {FieldId::kEthSrc, FieldId::kEthDst, FieldId::kIpv4Src,
+                                         FieldId::kIpv4Dst, FieldId::kIpDscp};
+  switch (d.below(7)) {
     case 0: out.push_back(flow::SetVlanVid10{static_cast<std::uint16_t>(d.below(4096))}); return;
     case 1: out.push_back(flow::SetVlanPcp10{static_cast<std::uint8_t>(d.below(8))}); return;
     case 2: out.push_back(flow::PopVlan{}); return;
-    case 3: {
+    case 3: out.push_back(flow::SetTpSrc10{d.u16()}); return;
+    case 4: out.push_back(flow::SetTpDst10{d.u16()}); return;
+    case 5: {
       const FieldId id = kFields[d.below(kFields.size())];
       out.push_back(flow::SetField{id, d.value(id)});
       return;
