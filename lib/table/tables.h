@@ -25,7 +25,7 @@ struct TablesConfig {
   std::uint32_t max_rules = 1'000'000;  // of the whole pipeline
   std::uint32_t max_rules_per_table = 1'000'000;
   std::uint32_t max_hidden_rules = 16384;  // of their own: a full pipeline takes nothing from them
-  sync::SlotId n_slots = 1;               // lcores that count, the control lcore included
+  sync::SlotId n_slots = 1;                // lcores that count, the control lcore included
 };
 
 // Which lookups led to a decision, in 8 bytes, to be kept with it. The hidden table is always
