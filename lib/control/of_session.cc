@@ -45,8 +45,15 @@ void OfSession::on_bytes(std::span<const std::byte> bytes) {
   agent_.on_bytes(id_, bytes);
 }
 
+// A part of it, so that what is bounded in the channel does not pile up here a second time.
 void OfSession::take_output(std::vector<std::byte>& out) {
-  if (agent_.has_output(id_)) out = agent_.take_output(id_);
+  constexpr std::size_t kEnoughBytes = 64 * 1024;
+  while (out.size() < kEnoughBytes) {
+    const auto piece = agent_.output(id_);
+    if (piece.empty()) return;
+    out.insert(out.end(), piece.begin(), piece.end());
+    agent_.consume_output(id_, piece.size());
+  }
 }
 
 bool OfSession::wants_input() const { return agent_.wants_input(id_); }

@@ -85,12 +85,15 @@ void Stream::close() {
   if (client_ == nullptr) return;
   if (!writing_) {
     // An error message that explains the close should still get out.
-    output_.clear();
-    client_->take_output(output_);
     std::error_code ignored;
-    if (!output_.empty()) {
-      std::visit([&](auto& socket) { socket.write_some(asio::buffer(output_), ignored); }, socket_);
-    }
+    std::size_t written = 0;
+    do {
+      output_.clear();
+      client_->take_output(output_);
+      if (output_.empty()) break;
+      written = std::visit(
+          [&](auto& socket) { return socket.write_some(asio::buffer(output_), ignored); }, socket_);
+    } while (!ignored && written == output_.size());
     // Says that nothing follows; does not wait for the answer, as the socket does not block.
     if (auto* tls = std::get_if<TlsSocket>(&socket_)) tls->shutdown(ignored);
   }

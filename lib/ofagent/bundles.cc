@@ -1,7 +1,7 @@
 #include "ofagent/bundles.h"
 
+#include <deque>
 #include <utility>
-#include <vector>
 
 #include "ofagent/flow_change.h"
 #include "ofagent/handlers.h"
@@ -40,12 +40,14 @@ namespace {
 std::optional<ErrorId> find_bundled_error(const AgentCore& core, const openflow::Message& message) {
   if (const auto* m = std::get_if<openflow::FlowMod>(&message)) return find_error(core, *m, true);
   if (const auto* m = std::get_if<openflow::PortMod>(&message)) return find_error(core, *m);
+  if (const auto* m = std::get_if<openflow::PacketOut>(&message)) return find_error(core, *m);
   return ErrorId::kBfcMsgUnsup;
 }
 
 // Runs the messages in order in one transaction of the tables: always both atomic and ordered, the
-// stricter of what may be asked for. Port configuration, which the tables know nothing of, is
-// judged in its place and set once nothing can fail any more.
+// stricter of what may be asked for. Port configuration and packet-outs, which the tables know
+// nothing of, are judged in their place and done once nothing can fail any more: a packet that goes
+// through the pipeline meets the rules of the whole bundle.
 class CommitTask final : public Task {
  public:
   CommitTask(const Request& request, std::uint32_t bundle_id, Bundle bundle)
@@ -60,8 +62,11 @@ class CommitTask final : public Task {
     if (phase_ == Phase::kRun && !run(core, budget)) return Progress::kMore;
     if (phase_ == Phase::kCommit) {
       if (!core.tables.commit(core.now(), budget)) return Progress::kMore;
+      phase_ = Phase::kAfterwards;
+    }
+    if (phase_ == Phase::kAfterwards) {
+      if (!run_afterwards(core, budget)) return Progress::kMore;
       core.end_change();
-      for (const openflow::PortMod& m : port_mods_) apply(core, m);
       c.reply(BundleControl{.bundle_id = bundle_id_,
                             .type = BundleControlType::kCommitReply,
                             .flags = bundle_.flags},
@@ -77,7 +82,7 @@ class CommitTask final : public Task {
   bool outlives_connection() const override { return true; }
 
  private:
-  enum class Phase : std::uint8_t { kStart, kRun, kCommit, kRollBack };
+  enum class Phase : std::uint8_t { kStart, kRun, kCommit, kAfterwards, kRollBack };
 
   // True when all messages have run, or one has failed.
   bool run(AgentCore& core, Budget& budget) {
@@ -107,7 +112,21 @@ class CommitTask final : public Task {
     if (auto* m = std::get_if<openflow::FlowMod>(&decoded->message)) {
       change_.emplace(std::move(*m), true);
     } else {
-      port_mods_.push_back(std::get<openflow::PortMod>(decoded->message));
+      afterwards_.push_back(std::move(decoded->message));
+    }
+    return true;
+  }
+
+  // True when all is done. A packet that the switch has no room for is counted: the bundle stands.
+  bool run_afterwards(AgentCore& core, Budget& budget) {
+    for (; !afterwards_.empty(); afterwards_.pop_front()) {
+      if (budget.spent()) return false;
+      budget.charge(kCostChange);
+      if (const auto* m = std::get_if<openflow::PortMod>(&afterwards_.front())) {
+        apply(core, *m);
+      } else {
+        apply(core, std::get<openflow::PacketOut>(afterwards_.front()));
+      }
     }
     return true;
   }
@@ -125,7 +144,7 @@ class CommitTask final : public Task {
   Bundle bundle_;
   Phase phase_ = Phase::kStart;
   std::optional<FlowChange> change_;
-  std::vector<openflow::PortMod> port_mods_;
+  std::deque<openflow::Message> afterwards_;  // PortMod and PacketOut, in their order
   Request failed_;
   ErrorId error_ = ErrorId::kBfcUnknown;
 };

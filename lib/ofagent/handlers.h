@@ -24,6 +24,10 @@ std::optional<openflow::ErrorId> find_unsupported(const AgentCore& core,
 // packets.cc
 void handle_packet_out(AgentCore& core, Connection& c, const Request& request,
                        const openflow::PacketOut& packet_out);
+std::optional<openflow::ErrorId> find_error(const AgentCore& core,
+                                            const openflow::PacketOut& packet_out);
+// False (and counted) if the switch has no room for the packet.
+bool apply(AgentCore& core, const openflow::PacketOut& packet_out);
 
 // ports.cc
 openflow::Port to_openflow(const PortInfo& port);

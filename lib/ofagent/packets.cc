@@ -4,32 +4,31 @@ namespace lifeline::ofagent {
 
 using openflow::ErrorId;
 
+std::optional<ErrorId> find_error(const AgentCore& core, const openflow::PacketOut& packet_out) {
+  if (packet_out.buffer_id != openflow::kNoBuffer) return ErrorId::kBrcBufferUnknown;
+  const flow::PortNo in = packet_out.in_port;
+  if (in != flow::kPortController && in != flow::kPortNone && !core.backend.port(in))
+    return ErrorId::kBrcBadPort;
+  constexpr std::size_t kEthernetHeaderBytes = 14;
+  if (packet_out.data.size() < kEthernetHeaderBytes) return ErrorId::kBrcBadPacket;
+  return find_unsupported(core, packet_out.actions);
+}
+
+bool apply(AgentCore& core, const openflow::PacketOut& packet_out) {
+  if (core.backend.packet_out(packet_out.data, packet_out.in_port, packet_out.actions)) return true;
+  ++core.counters.packet_out_failed;
+  return false;
+}
+
 void handle_packet_out(AgentCore& core, Connection& c, const Request& request,
                        const openflow::PacketOut& packet_out) {
-  if (packet_out.buffer_id != openflow::kNoBuffer) {
-    c.error(ErrorId::kBrcBufferUnknown, request);
-    return;
-  }
-  const flow::PortNo in = packet_out.in_port;
-  if (in != flow::kPortController && in != flow::kPortNone && !core.backend.port(in)) {
-    c.error(ErrorId::kBrcBadPort, request);
-    return;
-  }
-  constexpr std::size_t kEthernetHeaderBytes = 14;
-  if (packet_out.data.size() < kEthernetHeaderBytes) {
-    c.error(ErrorId::kBrcBadPacket, request);
-    return;
-  }
-  if (const auto error = find_unsupported(core, packet_out.actions)) {
+  if (const auto error = find_error(core, packet_out)) {
     c.error(*error, request);
     return;
   }
   // It may go through the pipeline, and the rules that came before it count.
   core.tables.publish();
-  if (!core.backend.packet_out(packet_out.data, in, packet_out.actions)) {
-    ++core.counters.packet_out_failed;
-    c.error(ErrorId::kBrcBadPacket, request);
-  }
+  if (!apply(core, packet_out)) c.error(ErrorId::kBrcBadPacket, request);
 }
 
 // Written for the case that nobody wants the packet or one controller does; a copy of the frame per

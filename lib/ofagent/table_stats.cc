@@ -110,8 +110,11 @@ void handle_table_stats(AgentCore& core, Connection& c, const Request& request) 
 
 void handle_table_features(AgentCore& core, Connection& c, const Request& request,
                            const openflow::TableFeaturesRequest& wanted, Budget& budget) {
-  if (!wanted.tables.empty()) {  // a pipeline that cannot be rearranged
-    c.error(openflow::ErrorId::kTffcEperm, request);
+  if (!wanted.tables.empty()) {
+    // A secondary controller may not even ask for it (6.3.2); of the others none can: the pipeline
+    // cannot be rearranged.
+    const bool secondary = c.role == openflow::Role::kSlave;
+    c.error(secondary ? openflow::ErrorId::kBrcIsSlave : openflow::ErrorId::kTffcEperm, request);
     return;
   }
   core.start(c, std::make_unique<TableFeaturesTask>(c, request), budget);

@@ -126,6 +126,7 @@ TEST_F(StreamTest, APeerThatClosesIsReportedOnceWithAReason) {
 
 TEST_F(StreamTest, CloseSendsWhatIsQueuedAndReportsNothing) {
   client_.to_send = "last words";
+  client_.piece = 3;
   stream_->close();
   stream_.reset();
   io_.restart();

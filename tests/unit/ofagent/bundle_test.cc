@@ -52,6 +52,51 @@ class BundleTest : public AgentFixture {
   }
 };
 
+TEST_F(BundleTest, APacketOutGoesOnceTheWholeBundleStands) {
+  Peer peer = primary();
+  open(peer);
+  openflow::PacketOut out;
+  out.in_port = flow::kPortController;
+  out.actions = {flow::Output{flow::kPortTable}};
+  out.data = openflow::Bytes(60);
+  put(peer, out);
+  put(peer, add(in_port(1)));
+  EXPECT_TRUE(backend.sent.empty());
+  commit(peer);
+  EXPECT_EQ(writer.published.size(), 1u);
+  ASSERT_EQ(backend.sent.size(), 1u);
+  EXPECT_EQ(backend.sent[0].frame, out.data);
+  EXPECT_EQ(backend.sent[0].actions, out.actions);
+
+  out.in_port = 77;
+  peer.expect_error(wrap(peer, out), ErrorId::kBrcBadPort);
+  out.in_port = 1;
+  backend.refuse_packet_out = true;
+  open(peer);
+  put(peer, out);
+  commit(peer);
+  EXPECT_EQ(agent.counters().packet_out_failed, 1u) << "no room for a packet fails no bundle";
+}
+
+TEST_F(BundleTest, APacketOutOfABundleThatFailsDoesNotGo) {
+  Peer peer = primary();
+  open(peer);
+  openflow::PacketOut out;
+  out.in_port = flow::kPortController;
+  out.actions = {flow::Output{1}};
+  out.data = openflow::Bytes(60);
+  put(peer, out);
+  openflow::FlowMod first = add(in_port(1));
+  put(peer, first);
+  openflow::FlowMod overlapping = add(flow::Match{});
+  overlapping.flags = kCheckOverlap;
+  put(peer, overlapping);
+  const auto [about, commit_error] = fail_commit(peer);
+  EXPECT_EQ(numbers(about), numbers(ErrorId::kFmfcOverlap));
+  EXPECT_EQ(numbers(commit_error), numbers(ErrorId::kBfcMsgFailed));
+  EXPECT_TRUE(backend.sent.empty());
+}
+
 TEST_F(BundleTest, NothingHappensBeforeTheCommitAndEverythingAtIt) {
   Peer peer = primary();
   open(peer);

@@ -24,6 +24,20 @@ TEST_F(RolesTest, AMasterMakesTheFormerOneASlaveWhoMayOnlyRead) {
   b.tell(add(in_port(1)));
 }
 
+TEST_F(RolesTest, ASecondaryMayReadTableFeaturesAndConfigurationButSetNeither) {
+  Peer a = primary();
+  a.ask<RoleReply>(RoleRequest{Role::kSlave, 1});
+  a.expect_error(openflow::SetConfig{}, ErrorId::kBrcIsSlave);
+  openflow::TableFeaturesRequest set;
+  set.tables.resize(1);
+  const openflow::MultipartRequest request{.body = set, .more = false};
+  a.expect_error(request, ErrorId::kBrcIsSlave);
+  a.ask<openflow::GetConfigReply>(openflow::GetConfigRequest{});
+  EXPECT_FALSE(a.ask_list<openflow::TableFeaturesReply>(openflow::TableFeaturesRequest{}).empty());
+  a.ask<RoleReply>(RoleRequest{Role::kEqual, 1});
+  a.expect_error(request, ErrorId::kTffcEperm);
+}
+
 TEST_F(RolesTest, AnOlderGenerationIsStale) {
   Peer a = primary();
   a.ask<RoleReply>(RoleRequest{Role::kSlave, 10});
