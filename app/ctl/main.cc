@@ -124,6 +124,9 @@ int main(int argc, char** argv) {
     status = run(options, request, lifeline::ctl::render_log_levels);
   });
 
+  add("reload", "read the configuration again; says what has changed and what needs a restart",
+      lifeline::ctl::render_reload);
+
   double interval_s = 1;
   CLI::App* perf_command =
       app.add_subcommand("perf", "cycles per packet, busy share and hit rate of each worker");

@@ -245,6 +245,20 @@ std::string render_perf(const json& perf) {
          table(rows);
 }
 
+std::string render_reload(const json& reload) {
+  const auto names = [&reload](const char* which) {
+    std::string out;
+    for (const auto& key : reload.value(which, json::array()))
+      out += fmt::format("{}{}", out.empty() ? "" : ", ", key.get<std::string>());
+    return out;
+  };
+  const std::string changed = names("changed");
+  const std::string restart = names("restart");
+  std::string out = fmt::format("changed: {}\n", changed.empty() ? "nothing" : changed);
+  if (!restart.empty()) out += fmt::format("needs a restart: {}\n", restart);
+  return out;
+}
+
 std::string render_fdb(const json& fdb) {
   std::vector<std::vector<std::string>> rows{{"port", "VLAN", "MAC", "age"}};
   // The switch tells them in no order, as it goes through its table.

@@ -16,6 +16,7 @@ std::string render_verbose_ports(const nlohmann::json& ports);
 std::string render_trace(const nlohmann::json& trace);
 std::string render_log_levels(const nlohmann::json& log);
 std::string render_log(const nlohmann::json& log);
+std::string render_reload(const nlohmann::json& reload);
 std::string render_perf(const nlohmann::json& perf);
 
 // What lies between two answers to "stats", `seconds` apart: per worker rates, cycles per packet,

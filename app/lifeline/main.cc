@@ -43,8 +43,8 @@ Expected<void> start_eal(Options& options) {
   return {};
 }
 
-int run_switch(const config::Config& config) {
-  auto the_switch = Switch::create(config);
+int run_switch(const config::Config& config, const std::string& config_path) {
+  auto the_switch = Switch::create(config, config_path);
   if (!the_switch) {
     log::error("app", "{}", the_switch.error().message);
     return kExitFailure;
@@ -79,7 +79,7 @@ int run(Options& options) {
   if (const auto eal = start_eal(options); !eal) return fail(eal.error());
   log::info("app", "lifeline {} starts; effective configuration:\n{}", LIFELINE_VERSION,
             config::dump(*config));
-  const int exit_code = run_switch(*config);
+  const int exit_code = run_switch(*config, options.config_path);
   rte_eal_cleanup();
   log::info("app", "stopped");
   return exit_code;

@@ -3,127 +3,20 @@
 #include <net/if.h>
 #include <rte_lcore.h>
 
-#include <algorithm>
 #include <asio/executor_work_guard.hpp>
-#include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
-#include <chrono>
 #include <csignal>
-#include <utility>
-#include <vector>
+#include <functional>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "config/identity.h"
-#include "control/admin_commands.h"
-#include "control/admin_server.h"
-#include "control/agent_backend.h"
-#include "control/control_loop.h"
-#include "control/controller_link.h"
-#include "control/listener.h"
-#include "control/metrics_server.h"
-#include "control/telemetry.h"
-#include "control/tls_thread.h"
-#include "datapath/datapath.h"
-#include "inband/agent.h"
-#include "inband/kernel_view.h"
-#include "netlink/event_socket.h"
-#include "ofagent/switch_agent.h"
+#include "library_configs.h"
 #include "options.h"
-#include "port/device_thread.h"
 #include "port/kernel_interface.h"
-#include "port/local_port.h"
-#include "port/port_set.h"
-#include "sync/qsbr.h"
-#include "sync/retire_list.h"
-#include "table/fdb.h"
-#include "table/tables.h"
+#include "switch_impl.h"
 
 namespace lifeline {
 namespace {
-
-flow::ManagementVlan management_vlan(const config::VlanScope& scope) {
-  using Kind = flow::ManagementVlan::Kind;
-  switch (scope.kind) {
-    case config::VlanScope::Kind::kAny: return {.kind = Kind::kAny, .vid = 0};
-    case config::VlanScope::Kind::kVid: return {.kind = Kind::kVid, .vid = scope.vid};
-    case config::VlanScope::Kind::kUntagged: break;
-  }
-  return {};
-}
-
-std::vector<flow::PortNo> trusted_ports(const config::Config& config) {
-  const auto& named = config.in_band.trusted_ports;
-  std::vector<flow::PortNo> trusted;
-  for (const auto& port : config.ports)
-    if (std::find(named.begin(), named.end(), port.name) != named.end())
-      trusted.push_back(port.number);
-  return trusted;
-}
-
-std::vector<port::PortSpec> port_specs(const config::Config& config) {
-  std::vector<port::PortSpec> specs;
-  for (const auto& port : config.ports) {
-    specs.push_back({.name = port.name,
-                     .device = port.device,
-                     .port_no = port.number,
-                     .rx_queues = port.rx_queues,
-                     .descriptors = port.descriptors,
-                     .mtu = port.mtu});
-  }
-  return specs;
-}
-
-ofagent::SwitchFacts switch_facts(const config::Config& config, MacAddress local_mac) {
-  return {.datapath_id = config::datapath_id(config, local_mac),
-          .manufacturer = "Lifeline",
-          .hardware = "DPDK",
-          .software = LIFELINE_VERSION,
-          .serial_number = "None",
-          .datapath_description = config.bridge};
-}
-
-ofagent::AgentConfig agent_config(const config::Config& config) {
-  const auto speaks = [&](std::uint8_t version) {
-    return std::find(config.openflow_versions.begin(), config.openflow_versions.end(), version) !=
-           config.openflow_versions.end();
-  };
-  ofagent::AgentConfig agent;
-  agent.tables.max_rules_per_table = config.sizes.flows;
-  agent.fail_mode = config.fail_mode == config::FailMode::kSecure ? ofagent::FailMode::kSecure
-                                                                  : ofagent::FailMode::kStandalone;
-  agent.probe_interval = std::chrono::seconds{config.inactivity_probe_s};
-  agent.has_controllers = !config.controllers.empty();
-  agent.version_10 = speaks(0x01);
-  agent.version_13 = speaks(0x04);
-  return agent;
-}
-
-table::TablesConfig tables_config(const config::Config& config, std::uint32_t n_slots) {
-  table::TablesConfig tables;
-  tables.max_rules = config.sizes.flows;
-  tables.max_rules_per_table = config.sizes.flows;
-  tables.n_slots = n_slots;
-  return tables;
-}
-
-table::FdbConfig fdb_config(const config::Config& config) {
-  return {.max_entries = config.sizes.fdb,
-          // One port cannot take the whole table.
-          .max_entries_per_port = std::max(config.sizes.fdb / 2, std::uint32_t{1}),
-          .ageing_s = config.sizes.fdb_ageing_s};
-}
-
-datapath::DatapathConfig datapath_config(const config::Config& config) {
-  datapath::DatapathConfig datapath;
-  datapath.max_idle_sleep_us = config.idle_sleep_us;
-  datapath.exact_entries = config.sizes.exact_entries;
-  return datapath;
-}
-
-inband::Remote remote_of(const config::Controller& controller) {
-  return {.id = controller.to_string(), .ip = controller.address, .port = controller.port};
-}
 
 // A local port that was renamed outlives the switch like any other, and would keep the address and
 // the routes while nobody serves it.
@@ -142,46 +35,6 @@ void warn_of_renamed_local_port(const config::Config& config, MacAddress mac) {
 }
 
 }  // namespace
-
-struct Switch::Impl {
-  explicit Impl(const config::Config& c) : config(c) {}
-  ~Impl();
-
-  Expected<void> open_ports();
-  Expected<void> make_datapath();
-  Expected<void> start_in_band();
-  Expected<void> start_openflow();
-  Expected<void> start_admin();
-
-  const config::Config config;
-  SteadyClock clock;
-  asio::io_context io{1};
-  std::uint32_t n_slots = 1;
-  MacAddress local_mac;
-
-  std::unique_ptr<sync::Qsbr> qsbr;
-  std::unique_ptr<sync::RetireList> retired;
-  // Its mbufs may still lie in the ports' TX rings: it goes after them.
-  std::unique_ptr<port::LocalPort> local;
-  std::unique_ptr<port::PortSet> ports;
-  std::unique_ptr<port::DeviceThread> device_thread;
-  std::unique_ptr<table::Tables> tables;
-  std::unique_ptr<table::Fdb> fdb;
-  std::unique_ptr<datapath::Datapath> datapath;
-  std::unique_ptr<netlink::EventSocket> kernel_events;
-  std::unique_ptr<inband::NetlinkKernelView> kernel;
-  std::unique_ptr<inband::InbandAgent> inband;
-  std::unique_ptr<control::AgentBackend> backend;
-  std::unique_ptr<ofagent::SwitchAgent> agent;
-  std::unique_ptr<control::TlsThread> tls;  // unset: nothing speaks TLS
-  std::vector<std::unique_ptr<control::ControllerLink>> links;
-  std::vector<std::unique_ptr<control::Listener>> listeners;
-  std::unique_ptr<control::ControlLoop> loop;
-  std::unique_ptr<control::AdminCommands> commands;
-  std::unique_ptr<control::AdminServer> admin;
-  std::unique_ptr<control::Telemetry> telemetry;
-  std::unique_ptr<control::MetricsServer> metrics;  // unset: nobody may scrape
-};
 
 // From the outside in. Nothing is freed that somebody behind it may still hold: readers before
 // tables, removed ports (which wait among the retired and on the device thread) before the port
@@ -270,39 +123,58 @@ Expected<void> Switch::Impl::start_in_band() {
   kernel = std::make_unique<inband::NetlinkKernelView>(std::move(*query));
 
   inband = std::make_unique<inband::InbandAgent>(*kernel, tables->hidden(), *datapath, clock);
-  inband->set_enabled(config.in_band.enabled);
   inband->set_local_device(config.local.name);
+  set_in_band();
+  if (const auto set = set_remotes(); !set) return set;
+  inband->start();
+  return {};
+}
+
+void Switch::Impl::set_in_band() {
+  inband->set_enabled(config.in_band.enabled);
   inband->set_vlan(management_vlan(config.in_band.vlan));
   inband->set_relay_arp(config.in_band.relay_arp);
   inband->set_strict(config.in_band.strict);
   inband->set_trusted_ports(trusted_ports(config));
+}
+
+Expected<void> Switch::Impl::set_remotes() {
   std::vector<inband::Remote> remotes;
   for (const auto& controller : config.controllers) remotes.push_back(remote_of(controller));
-  if (const auto set = inband->set_remotes(std::move(remotes)); !set) return set;
-  inband->start();
-  return {};
+  return inband->set_remotes(std::move(remotes));
+}
+
+Expected<std::unique_ptr<control::TlsThread>> Switch::Impl::make_tls(const config::Tls& files) {
+  if (files.ca.empty()) return {};
+  return control::TlsThread::start(io, files);
+}
+
+std::unique_ptr<control::ControllerLink> Switch::Impl::make_link(
+    const config::Controller& controller) {
+  control::LinkTls link_tls;
+  if (controller.transport == config::Transport::kTls)
+    link_tls = {.handshakes = &tls->handshakes(), .peer_name = controller.peer_name};
+  return std::make_unique<control::ControllerLink>(io, *agent, *inband, clock,
+                                                   remote_of(controller),
+                                                   agent_config(config).probe_interval, link_tls);
+}
+
+std::unique_ptr<control::Listener> Switch::Impl::make_listener(const config::Listener& where) {
+  return std::make_unique<control::Listener>(io, *agent, clock, where,
+                                             tls ? &tls->handshakes() : nullptr);
 }
 
 Expected<void> Switch::Impl::start_openflow() {
   backend = std::make_unique<control::AgentBackend>(switch_facts(config, local_mac), *ports, *local,
                                                     *tables, *datapath, clock);
-  const ofagent::AgentConfig of_config = agent_config(config);
-  agent = std::make_unique<ofagent::SwitchAgent>(tables->pipeline(), *backend, clock, of_config);
-  if (!config.tls.ca.empty()) {
-    auto thread = control::TlsThread::start(io, config.tls);
-    if (!thread) return tl::make_unexpected(thread.error());
-    tls = std::move(*thread);
-  }
-  for (const auto& controller : config.controllers) {
-    control::LinkTls link_tls;
-    if (controller.transport == config::Transport::kTls)
-      link_tls = {.handshakes = &tls->handshakes(), .peer_name = controller.peer_name};
-    links.push_back(std::make_unique<control::ControllerLink>(
-        io, *agent, *inband, clock, remote_of(controller), of_config.probe_interval, link_tls));
-  }
+  agent = std::make_unique<ofagent::SwitchAgent>(tables->pipeline(), *backend, clock,
+                                                 agent_config(config));
+  auto thread = make_tls(config.tls);
+  if (!thread) return tl::make_unexpected(thread.error());
+  tls = std::move(*thread);
+  for (const auto& controller : config.controllers) links.push_back(make_link(controller));
   for (const auto& where : config.listen) {
-    listeners.push_back(std::make_unique<control::Listener>(io, *agent, clock, where,
-                                                            tls ? &tls->handshakes() : nullptr));
+    listeners.push_back(make_listener(where));
     if (const auto listening = listeners.back()->listen(); !listening) return listening;
   }
   loop = std::make_unique<control::ControlLoop>(control::LoopParts{.io = io,
@@ -324,42 +196,47 @@ Expected<void> Switch::Impl::start_openflow() {
 }
 
 Expected<void> Switch::Impl::start_admin() {
-  commands = std::make_unique<control::AdminCommands>(control::CommandParts{
-      .bridge = config.bridge,
-      .fail_mode = config.fail_mode == config::FailMode::kSecure ? "secure" : "standalone",
-      .clock = clock,
-      .backend = *backend,
-      .agent = *agent,
-      .inband = *inband,
-      .datapath = *datapath,
-      .ports = *ports,
-      .local = *local,
-      .fdb = *fdb,
-      .loop = *loop,
-      .links = links});
+  commands = std::make_unique<control::AdminCommands>(
+      control::CommandParts{.bridge = config.bridge,
+                            .reload = [this](control::AdminDone done) { reload(std::move(done)); },
+                            .clock = clock,
+                            .backend = *backend,
+                            .agent = *agent,
+                            .inband = *inband,
+                            .datapath = *datapath,
+                            .ports = *ports,
+                            .local = *local,
+                            .fdb = *fdb,
+                            .loop = *loop,
+                            .links = links});
   admin = std::make_unique<control::AdminServer>(
       io, config.run_dir + "/" + config.bridge + ".ctl",
       [this](const nlohmann::json& request) { return commands->handle(request); });
   telemetry = std::make_unique<control::Telemetry>(
       io, [this](const std::string& name) { return commands->figures(name); }, control::figures_of);
-  if (config.metrics) {
-    control::MetricsServer::Options options;
-    options.address = config.metrics->address;
-    options.port = config.metrics->port;
-    metrics = std::make_unique<control::MetricsServer>(
-        io, options,
-        [this](const IpAddress& address) { return control::has_address(local->name(), address); },
-        [this] { return commands->metrics(); });
-    if (const auto started = metrics->start(); !started) return started;
-  }
+  if (const auto started = start_metrics(); !started) return started;
   return admin->listen();
+}
+
+Expected<void> Switch::Impl::start_metrics() {
+  metrics.reset();
+  if (!config.metrics) return {};
+  control::MetricsServer::Options options;
+  options.address = config.metrics->address;
+  options.port = config.metrics->port;
+  metrics = std::make_unique<control::MetricsServer>(
+      io, options,
+      [this](const IpAddress& address) { return control::has_address(local->name(), address); },
+      [this] { return commands->metrics(); });
+  return metrics->start();
 }
 
 Switch::Switch(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Switch::~Switch() = default;
 
-Expected<std::unique_ptr<Switch>> Switch::create(const config::Config& config) {
-  auto impl = std::make_unique<Impl>(config);
+Expected<std::unique_ptr<Switch>> Switch::create(const config::Config& config,
+                                                 const std::string& config_path) {
+  auto impl = std::make_unique<Impl>(config, config_path);
   for (const auto step : {&Impl::open_ports, &Impl::make_datapath, &Impl::start_in_band,
                           &Impl::start_openflow, &Impl::start_admin}) {
     if (const auto done = (*impl.*step)(); !done) return tl::make_unexpected(done.error());
@@ -376,6 +253,16 @@ int Switch::run() {
     log::info("app", "{}: stopping", signal == SIGTERM ? "SIGTERM" : "SIGINT");
     s.loop->stop();
   });
+  asio::signal_set hang_up(s.io, SIGHUP);
+  const std::function<void()> await_hang_up = [&] {
+    hang_up.async_wait([&](std::error_code error, int) {
+      if (error) return;
+      log::info("app", "SIGHUP: reading {} again", s.config_path);
+      s.reload([](const nlohmann::json&) {});  // the log says what came of it
+      await_hang_up();
+    });
+  };
+  await_hang_up();
   if (const auto started = s.datapath->start_workers(); !started) {
     log::error("app", "{}", started.error().message);
     return kExitFailure;

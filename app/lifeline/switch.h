@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "base/expected.h"
 #include "config/config.h"
@@ -12,13 +13,14 @@ namespace lifeline {
 class Switch {
  public:
   // Opens every port, makes the local port and installs the hidden rules; forwards nothing yet. The
-  // error says what could not be had and what to do.
-  static Expected<std::unique_ptr<Switch>> create(const config::Config& config);
+  // error says what could not be had and what to do. `config_path` is the file that a reload reads.
+  static Expected<std::unique_ptr<Switch>> create(const config::Config& config,
+                                                  const std::string& config_path);
   ~Switch();
   Switch(const Switch&) = delete;
   Switch& operator=(const Switch&) = delete;
 
-  // Forwards until SIGTERM or SIGINT; returns the exit code.
+  // Forwards until SIGTERM or SIGINT, reloads on SIGHUP; returns the exit code.
   int run();
 
  private:

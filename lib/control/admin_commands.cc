@@ -142,6 +142,7 @@ std::unique_ptr<AdminReply> AdminCommands::handle(const json& request) const {
   if (command == "log") return log(request);
   if (command == "capture") return capture_command(p_, request);
   if (command == "trace") return trace_command(p_, request);
+  if (command == "reload") return admin_reply_later(p_.reload);
   if (command == "fdb") return fdb_reply(p_.fdb, p_.datapath.now_s());
   if (command == "stats") return admin_reply(stats());
   if (command == "flows") {
@@ -150,7 +151,7 @@ std::unique_ptr<AdminReply> AdminCommands::handle(const json& request) const {
   }
   return admin_error(
       fmt::format("there is no command '{}'; there are status, flows, ports, fdb, stats, trace, "
-                  "capture and log",
+                  "capture, log and reload",
                   command));
 }
 
@@ -190,24 +191,25 @@ json AdminCommands::status() const {
   json log = json::array();
   for (const auto& entry : inband.log)
     log.push_back({{"age_ms", age_ms(now, entry.when)}, {"text", entry.what}});
-  return {{"bridge", p_.bridge},
-          {"datapath_id", fmt::format("{:016x}", p_.backend.facts().datapath_id)},
-          {"uptime_ms", ms(now - started_)},
-          {"fail_mode", p_.fail_mode},
-          {"standalone", p_.agent.standalone_active()},
-          {"in_band", inband.enabled ? "on" : "off"},
-          {"local",
-           {{"name", p_.local.name()},
-            {"mac", inband.local_mac ? json(inband.local_mac->to_string()) : json()},
-            {"mtu", p_.local.mtu()},
-            {"changed_ms_ago", age_ms(now, inband.local_changed.when)},
-            {"changed_why", inband.local_changed.why},
-            {"state", !p_.local.present() ? "missing"
-                      : p_.local.up()     ? "up"
-                                          : "down"}}},
-          {"remotes", std::move(remotes)},
-          {"hidden_rules", std::move(rules)},
-          {"log", std::move(log)}};
+  return {
+      {"bridge", p_.bridge},
+      {"datapath_id", fmt::format("{:016x}", p_.backend.facts().datapath_id)},
+      {"uptime_ms", ms(now - started_)},
+      {"fail_mode", p_.agent.fail_mode() == ofagent::FailMode::kSecure ? "secure" : "standalone"},
+      {"standalone", p_.agent.standalone_active()},
+      {"in_band", inband.enabled ? "on" : "off"},
+      {"local",
+       {{"name", p_.local.name()},
+        {"mac", inband.local_mac ? json(inband.local_mac->to_string()) : json()},
+        {"mtu", p_.local.mtu()},
+        {"changed_ms_ago", age_ms(now, inband.local_changed.when)},
+        {"changed_why", inband.local_changed.why},
+        {"state", !p_.local.present() ? "missing"
+                  : p_.local.up()     ? "up"
+                                      : "down"}}},
+      {"remotes", std::move(remotes)},
+      {"hidden_rules", std::move(rules)},
+      {"log", std::move(log)}};
 }
 
 json AdminCommands::ports() const {

@@ -1,6 +1,7 @@
 // What the operator may ask: the commands of the admin socket and their JSON.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -23,7 +24,8 @@ namespace lifeline::control {
 // All outlive the commands.
 struct CommandParts {
   std::string bridge;
-  std::string fail_mode;
+  // Reads the configuration again and takes over what has changed; `done` gets the answer later.
+  std::function<void(AdminDone done)> reload;
   const Clock& clock;
   const ofagent::Backend& backend;
   const ofagent::SwitchAgent& agent;
@@ -36,7 +38,8 @@ struct CommandParts {
   const std::vector<std::unique_ptr<ControllerLink>>& links;
 };
 
-// Control lcore only. Reads; nothing it answers changes the switch, but for log level and captures.
+// Control lcore only. Reads; nothing it answers changes the switch, but for log level, captures and
+// a reload.
 class AdminCommands {
  public:
   explicit AdminCommands(CommandParts parts);

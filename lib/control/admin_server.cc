@@ -5,6 +5,7 @@
 
 #include <array>
 #include <asio/buffer.hpp>
+#include <asio/post.hpp>
 #include <asio/read_until.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/streambuf.hpp>
@@ -34,6 +35,26 @@ class JsonReply final : public AdminReply {
 
  private:
   nlohmann::json document_;
+};
+
+class LaterReply final : public AdminReply {
+ public:
+  explicit LaterReply(std::function<void(AdminDone)> start) : start_(std::move(start)) {}
+
+  void when_ready(std::function<void()> ready) override {
+    start_([document = document_, ready = std::move(ready)](nlohmann::json given) {
+      *document = std::move(given);
+      ready();
+    });
+  }
+  bool next(std::string& out) override {
+    out += document_->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return false;
+  }
+
+ private:
+  std::function<void(AdminDone)> start_;
+  std::shared_ptr<nlohmann::json> document_ = std::make_shared<nlohmann::json>();
 };
 
 // One client: read a line, answer, close.
@@ -70,6 +91,15 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   void send() {
     if (!reply_) return close();
+    arm_timer();
+    // Not at once: the reply is inside a call of when_ready(), and may go in send_next().
+    reply_->when_ready([self = shared_from_this()] {
+      asio::post(self->socket_.get_executor(), [self] { self->send_next(); });
+    });
+  }
+
+  void send_next() {
+    if (!reply_) return;  // the client has waited too long
     output_.clear();
     const bool more = reply_->next(output_);
     const auto pause = more ? reply_->pause() : std::nullopt;
@@ -136,6 +166,10 @@ std::unique_ptr<AdminReply> admin_reply(nlohmann::json document) {
 
 std::unique_ptr<AdminReply> admin_error(std::string text) {
   return admin_reply({{"error", std::move(text)}});
+}
+
+std::unique_ptr<AdminReply> admin_reply_later(std::function<void(AdminDone)> start) {
+  return std::make_unique<LaterReply>(std::move(start));
 }
 
 AdminServer::AdminServer(asio::io_context& io, std::string path, Handler handler)

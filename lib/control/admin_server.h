@@ -27,6 +27,9 @@ namespace lifeline::control {
 class AdminReply {
  public:
   virtual ~AdminReply() = default;
+  // Before each next(): calls `ready` on the control lcore, now or later, once there is something
+  // for next() to give. `ready` must not be lost: it keeps the client's session.
+  virtual void when_ready(std::function<void()> ready) { ready(); }
   // Appends the next piece to `out`; false when the reply is complete. One call stays well within a
   // slice.
   virtual bool next(std::string& out) = 0;
@@ -42,6 +45,11 @@ class AdminReply {
 std::unique_ptr<AdminReply> admin_reply(nlohmann::json document);
 // {"error": text}; lifelinectl prints it and exits 1.
 std::unique_ptr<AdminReply> admin_error(std::string text);
+
+// A reply that somebody else gives later. `start` is called once, from the session, with what takes
+// the document; both on the control lcore.
+using AdminDone = std::function<void(nlohmann::json document)>;
+std::unique_ptr<AdminReply> admin_reply_later(std::function<void(AdminDone done)> start);
 
 class AdminServer {
  public:

@@ -57,6 +57,7 @@ class ControllerLink {
   };
   Status status() const;
   const inband::Remote& remote() const { return remote_; }
+  void set_probe_interval(Duration interval) { probe_interval_ = interval; }
 
  private:
   void connect();
@@ -73,7 +74,7 @@ class ControllerLink {
   inband::InbandAgent& inband_;
   const Clock& clock_;
   const inband::Remote remote_;
-  const Duration probe_interval_;
+  Duration probe_interval_;
   const LinkTls tls_;
 
   BackOff back_off_;

@@ -35,6 +35,7 @@ class Listener {
   Expected<void> listen();
   // After each run of the agent.
   void poll();
+  const config::Listener& where() const { return where_; }
   std::size_t sessions() const { return sessions_.size(); }
   // Connections refused because kMaxSessions were open.
   std::uint64_t refused() const { return refused_; }

@@ -149,6 +149,11 @@ std::optional<TimePoint> AgentCore::next_deadline() const {
   return first;
 }
 
+void AgentCore::set_probe_interval(Duration interval) {
+  config.probe_interval = interval;
+  fail_mode_.set_silence(3 * interval);
+}
+
 void AgentCore::announce_removed(const RemovedRule& removed) {
   const StoredRule& stored = removed.stored;
   if ((stored.flags & kSendFlowRem) == 0) return;

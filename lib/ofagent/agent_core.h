@@ -33,6 +33,8 @@ class AgentCore {
   void announce_port(openflow::PortReason reason, const PortInfo& port);
   void announce_packet(const PacketIn& packet);
   void set_has_controllers(bool has_controllers);
+  void set_fail_mode(FailMode mode);
+  void set_probe_interval(Duration interval);
   // Of a message from or to a primary controller.
   void copy_to_snoops(openflow::BytesView message);
 
@@ -42,7 +44,7 @@ class AgentCore {
   flow::RuleWriter& writer;
   Backend& backend;
   const Clock& clock;
-  const AgentConfig config;
+  AgentConfig config;
   FlowTables tables;
   std::map<ConnectionId, std::unique_ptr<Connection>> connections;
   ConnectionId last_id = kAgent;

@@ -96,4 +96,13 @@ void AgentCore::set_has_controllers(bool has_controllers) {
   start_flush();
 }
 
+// As Open vSwitch's connmgr_set_fail_mode(): with controllers the next turn says what follows;
+// without, the tables are what the mode makes of them.
+void AgentCore::set_fail_mode(FailMode mode) {
+  if (mode == config.fail_mode) return;
+  config.fail_mode = mode;
+  fail_mode_.set_mode(mode);
+  if (!has_controllers_) start_flush();
+}
+
 }  // namespace lifeline::ofagent

@@ -40,6 +40,9 @@ class FailModeState {
     return last_connected_ + silence_;
   }
   FailMode mode() const { return mode_; }
+  // What they mean for the facts shows at the next update().
+  void set_mode(FailMode mode) { mode_ = mode; }
+  void set_silence(Duration silence) { silence_ = silence; }
 
  private:
   FailMode mode_;

@@ -63,6 +63,8 @@ class FlowTables {
   void set_removal_observer(RemovalObserver observer) { observer_ = std::move(observer); }
 
   const FlowTablesConfig& config() const { return config_; }
+  // What is there already stays, whatever the number.
+  void set_max_rules_per_table(std::uint32_t n) { config_.max_rules_per_table = n; }
   std::size_t size() const { return index_.size(); }
   std::size_t size(std::uint8_t table_id) const;
   StoredRule* find(std::uint8_t table_id, std::uint32_t priority, const flow::Match& match) const;

@@ -11,12 +11,15 @@ std::string_view role_name(openflow::Role role) {
   return "equal";
 }
 
+// A tool that thinks is no broken controller.
+Duration probe_interval(const AgentConfig& config, ConnectionKind kind) {
+  return kind == ConnectionKind::kPrimary ? config.probe_interval : 12 * config.probe_interval;
+}
+
 openflow::ChannelConfig channel_config(const AgentConfig& config, ConnectionKind kind) {
   openflow::ChannelConfig c;
   c.versions = std::uint32_t{config.version_10} << 1 | std::uint32_t{config.version_13} << 4;
-  // A tool that thinks is no broken controller.
-  c.probe_interval =
-      kind == ConnectionKind::kPrimary ? config.probe_interval : 12 * config.probe_interval;
+  c.probe_interval = probe_interval(config, kind);
   c.output_soft_bytes = config.max_output_bytes;
   return c;
 }
@@ -119,6 +122,21 @@ void SwitchAgent::port_changed(PortChange change, const PortInfo& port) {
 
 void SwitchAgent::set_has_controllers(bool has_controllers) {
   impl_->set_has_controllers(has_controllers);
+}
+
+FailMode SwitchAgent::fail_mode() const { return impl_->config.fail_mode; }
+
+void SwitchAgent::set_fail_mode(FailMode mode) { impl_->set_fail_mode(mode); }
+
+void SwitchAgent::set_probe_interval(Duration interval) {
+  impl_->set_probe_interval(interval);
+  for (const auto& [id, c] : impl_->connections)
+    c->channel.set_probe_interval(probe_interval(impl_->config, c->kind));
+}
+
+void SwitchAgent::set_max_rules_per_table(std::uint32_t n) {
+  impl_->config.tables.max_rules_per_table = n;
+  impl_->tables.set_max_rules_per_table(n);
 }
 
 const FlowTables& SwitchAgent::tables() const { return impl_->tables; }

@@ -116,6 +116,12 @@ class SwitchAgent {
   void port_changed(PortChange change, const PortInfo& port);
   // The operator has added the first or removed the last primary controller.
   void set_has_controllers(bool has_controllers);
+  FailMode fail_mode() const;
+  // Without controllers the tables begin anew: one NORMAL rule in stand-alone mode, else nothing.
+  void set_fail_mode(FailMode mode);
+  // Also of the connections that stand; see AgentConfig.
+  void set_probe_interval(Duration interval);
+  void set_max_rules_per_table(std::uint32_t n);
 
   const FlowTables& tables() const;
   const AgentCounters& counters() const;

@@ -93,6 +93,7 @@ class Channel {
   std::size_t output_bytes() const { return output_bytes_; }
   void consume_output(std::size_t n);
 
+  void set_probe_interval(Duration interval) { config_.probe_interval = interval; }
   // Probes and time-outs. Call at deadline() or any time.
   void tick(TimePoint now);
   // When tick() has something to do; nullopt: never (closed, or no probes).

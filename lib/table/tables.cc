@@ -49,6 +49,11 @@ std::uint32_t Tables::rule_count(std::uint8_t table_id) const {
   return pipeline_->rule_count(table_id);
 }
 
+void Tables::set_max_rules(std::uint32_t n) {
+  config_.max_rules = n;
+  config_.max_rules_per_table = n;
+}
+
 void Tables::touch() {
   const std::uint64_t next = version_.load(std::memory_order_relaxed) + 1;
   touched_.store(next, std::memory_order_relaxed);

@@ -84,6 +84,8 @@ class Tables {
   void touch();
 
   const TablesConfig& config() const { return config_; }
+  // Most rules of the pipeline, and of each of its tables. What is there already stays.
+  void set_max_rules(std::uint32_t n);
   std::uint32_t rule_count() const;                       // of the pipeline
   std::uint32_t rule_count(std::uint8_t table_id) const;  // of one pipeline table
   std::uint32_t hidden_rule_count() const;

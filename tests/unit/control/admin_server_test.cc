@@ -5,11 +5,13 @@
 
 #include <array>
 #include <asio/connect.hpp>
+#include <asio/post.hpp>
 #include <asio/read.hpp>
 #include <asio/write.hpp>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <future>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -64,6 +66,25 @@ std::unique_ptr<AdminReply> echo(const json& request) { return admin_reply({{"as
 TEST_F(AdminServerTest, AnswersARequestAndClosesTheConnection) {
   start(echo);
   EXPECT_EQ(json::parse(ask("{\"command\": \"status\"}\n"))["asked"]["command"], "status");
+}
+
+TEST_F(AdminServerTest, AnAnswerMayComeLaterAndOthersAreServedMeanwhile) {
+  std::promise<AdminDone> asked;
+  start([&asked](const json& request) {
+    if (!request.contains("later")) return echo(request);
+    return admin_reply_later([&asked](AdminDone done) { asked.set_value(std::move(done)); });
+  });
+  UnixSocket socket(client_io_);
+  socket.connect(asio::local::stream_protocol::endpoint(path_));
+  asio::write(socket, asio::buffer(std::string("{\"later\": true}\n")));
+  const AdminDone done = asked.get_future().get();
+  EXPECT_TRUE(json::parse(ask("{}\n")).contains("asked"));
+  EXPECT_EQ(socket.available(), 0u);
+  asio::post(io_, [&done] { done({{"late", true}}); });
+  std::string reply;
+  std::error_code error;
+  asio::read(socket, asio::dynamic_buffer(reply), error);
+  EXPECT_EQ(json::parse(reply), json({{"late", true}}));
 }
 
 TEST_F(AdminServerTest, OnlyRootMayConnect) {

@@ -139,5 +139,32 @@ TEST_F(StandaloneTest, WithoutConfiguredControllersAnOrdinaryNormalRuleIsThere) 
   EXPECT_EQ(alone.tables().size(), 1u);
 }
 
+TEST_F(StandaloneTest, AChangeToSecureEndsItsOwnForwardingAndBackBeginsItAtOnce) {
+  clock.advance(seconds{15});
+  run();
+  ASSERT_TRUE(agent.standalone_active());
+  agent.set_fail_mode(FailMode::kSecure);
+  run();
+  EXPECT_FALSE(agent.standalone_active());
+  EXPECT_EQ(normal_above_all(), nullptr);
+  agent.set_fail_mode(FailMode::kStandalone);
+  run();
+  EXPECT_TRUE(agent.standalone_active());
+}
+
+TEST_F(StandaloneTest, AnotherProbeIntervalMovesTheTakeOver) {
+  agent.set_probe_interval(seconds{1});
+  EXPECT_EQ(agent.next_deadline(), clock.now() + seconds{3});
+  clock.advance(seconds{3});
+  run();
+  EXPECT_TRUE(agent.standalone_active());
+}
+
+TEST_F(SecureTest, AnotherProbeIntervalHoldsForConnectionsThatStand) {
+  Peer c = primary();
+  agent.set_probe_interval(seconds{1});
+  EXPECT_EQ(agent.next_deadline(), clock.now() + seconds{1});
+}
+
 }  // namespace
 }  // namespace lifeline::ofagent

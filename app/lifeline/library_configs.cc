@@ -1,0 +1,97 @@
+#include "library_configs.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "config/identity.h"
+
+namespace lifeline {
+
+flow::ManagementVlan management_vlan(const config::VlanScope& scope) {
+  using Kind = flow::ManagementVlan::Kind;
+  switch (scope.kind) {
+    case config::VlanScope::Kind::kAny: return {.kind = Kind::kAny, .vid = 0};
+    case config::VlanScope::Kind::kVid: return {.kind = Kind::kVid, .vid = scope.vid};
+    case config::VlanScope::Kind::kUntagged: break;
+  }
+  return {};
+}
+
+std::vector<flow::PortNo> trusted_ports(const config::Config& config) {
+  const auto& named = config.in_band.trusted_ports;
+  std::vector<flow::PortNo> trusted;
+  for (const auto& port : config.ports)
+    if (std::find(named.begin(), named.end(), port.name) != named.end())
+      trusted.push_back(port.number);
+  return trusted;
+}
+
+std::vector<port::PortSpec> port_specs(const config::Config& config) {
+  std::vector<port::PortSpec> specs;
+  for (const auto& port : config.ports) {
+    specs.push_back({.name = port.name,
+                     .device = port.device,
+                     .port_no = port.number,
+                     .rx_queues = port.rx_queues,
+                     .descriptors = port.descriptors,
+                     .mtu = port.mtu});
+  }
+  return specs;
+}
+
+ofagent::SwitchFacts switch_facts(const config::Config& config, MacAddress local_mac) {
+  return {.datapath_id = config::datapath_id(config, local_mac),
+          .manufacturer = "Lifeline",
+          .hardware = "DPDK",
+          .software = LIFELINE_VERSION,
+          .serial_number = "None",
+          .datapath_description = config.bridge};
+}
+
+ofagent::FailMode fail_mode(const config::Config& config) {
+  return config.fail_mode == config::FailMode::kSecure ? ofagent::FailMode::kSecure
+                                                       : ofagent::FailMode::kStandalone;
+}
+
+ofagent::AgentConfig agent_config(const config::Config& config) {
+  const auto speaks = [&](std::uint8_t version) {
+    return std::find(config.openflow_versions.begin(), config.openflow_versions.end(), version) !=
+           config.openflow_versions.end();
+  };
+  ofagent::AgentConfig agent;
+  agent.tables.max_rules_per_table = config.sizes.flows;
+  agent.fail_mode = fail_mode(config);
+  agent.probe_interval = std::chrono::seconds{config.inactivity_probe_s};
+  agent.has_controllers = !config.controllers.empty();
+  agent.version_10 = speaks(0x01);
+  agent.version_13 = speaks(0x04);
+  return agent;
+}
+
+table::TablesConfig tables_config(const config::Config& config, std::uint32_t n_slots) {
+  table::TablesConfig tables;
+  tables.max_rules = config.sizes.flows;
+  tables.max_rules_per_table = config.sizes.flows;
+  tables.n_slots = n_slots;
+  return tables;
+}
+
+table::FdbConfig fdb_config(const config::Config& config) {
+  return {.max_entries = config.sizes.fdb,
+          // One port cannot take the whole table.
+          .max_entries_per_port = std::max(config.sizes.fdb / 2, std::uint32_t{1}),
+          .ageing_s = config.sizes.fdb_ageing_s};
+}
+
+datapath::DatapathConfig datapath_config(const config::Config& config) {
+  datapath::DatapathConfig datapath;
+  datapath.max_idle_sleep_us = config.idle_sleep_us;
+  datapath.exact_entries = config.sizes.exact_entries;
+  return datapath;
+}
+
+inband::Remote remote_of(const config::Controller& controller) {
+  return {.id = controller.to_string(), .ip = controller.address, .port = controller.port};
+}
+
+}  // namespace lifeline

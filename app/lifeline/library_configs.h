@@ -1,0 +1,31 @@
+// The configuration, as each library wants to be told its part of it. Pure.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/mac_address.h"
+#include "config/config.h"
+#include "datapath/datapath.h"
+#include "flow/guards.h"
+#include "inband/facts.h"
+#include "ofagent/backend.h"
+#include "ofagent/switch_agent.h"
+#include "port/port_set.h"
+#include "table/fdb.h"
+#include "table/tables.h"
+
+namespace lifeline {
+
+flow::ManagementVlan management_vlan(const config::VlanScope& scope);
+std::vector<flow::PortNo> trusted_ports(const config::Config& config);
+inband::Remote remote_of(const config::Controller& controller);
+std::vector<port::PortSpec> port_specs(const config::Config& config);
+ofagent::SwitchFacts switch_facts(const config::Config& config, MacAddress local_mac);
+ofagent::FailMode fail_mode(const config::Config& config);
+ofagent::AgentConfig agent_config(const config::Config& config);
+table::TablesConfig tables_config(const config::Config& config, std::uint32_t n_slots);
+table::FdbConfig fdb_config(const config::Config& config);
+datapath::DatapathConfig datapath_config(const config::Config& config);
+
+}  // namespace lifeline

@@ -1,0 +1,108 @@
+#include "config/changes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace lifeline::config {
+namespace {
+
+// The table of keys: visit(key, how it changes, where it is). What is missing here is reported as
+// kOthers, and needs a restart.
+template <class Visit>
+void each_key(bool moves, const Visit& visit) {
+  constexpr Effect kAtOnce = Effect::kAtOnce;
+  constexpr Effect kRestart = Effect::kRestart;
+  visit(
+      "bridge", kRestart, [](auto& c) -> auto& { return c.bridge; });
+  visit(
+      "datapath_id", kRestart, [](auto& c) -> auto& { return c.datapath_id; });
+  visit(
+      "run_dir", kRestart, [](auto& c) -> auto& { return c.run_dir; });
+  visit(
+      "local", kRestart, [](auto& c) -> auto& { return c.local; });
+  visit(
+      "tls", kAtOnce, [](auto& c) -> auto& { return c.tls; });
+  visit(
+      "controllers", kAtOnce, [](auto& c) -> auto& { return c.controllers; });
+  visit(
+      "in_band", kAtOnce, [](auto& c) -> auto& { return c.in_band; });
+  visit(
+      "fail_mode", kAtOnce, [](auto& c) -> auto& { return c.fail_mode; });
+  visit(
+      "inactivity_probe_s", kAtOnce, [](auto& c) -> auto& { return c.inactivity_probe_s; });
+  visit(
+      "listen", moves ? kRestart : kAtOnce, [](auto& c) -> auto& { return c.listen; });
+  visit(
+      "openflow_versions", kRestart, [](auto& c) -> auto& { return c.openflow_versions; });
+  visit(
+      "metrics", kAtOnce, [](auto& c) -> auto& { return c.metrics; });
+  visit(
+      "sizes.flows", kAtOnce, [](auto& c) -> auto& { return c.sizes.flows; });
+  visit(
+      "sizes.fdb", kRestart, [](auto& c) -> auto& { return c.sizes.fdb; });
+  visit(
+      "sizes.fdb_ageing_s", kAtOnce, [](auto& c) -> auto& { return c.sizes.fdb_ageing_s; });
+  visit(
+      "sizes.exact_entries", kRestart, [](auto& c) -> auto& { return c.sizes.exact_entries; });
+  visit(
+      "sizes.mbufs", kRestart, [](auto& c) -> auto& { return c.sizes.mbufs; });
+  visit(
+      "workers", kRestart, [](auto& c) -> auto& { return c.workers; });
+  visit(
+      "idle_sleep_us", kRestart, [](auto& c) -> auto& { return c.idle_sleep_us; });
+  visit(
+      "log_level", kAtOnce, [](auto& c) -> auto& { return c.log_level; });
+  visit(
+      "log_levels", kAtOnce, [](auto& c) -> auto& { return c.log_levels; });
+}
+
+constexpr const char* kOthers = "other keys";
+
+bool moves(const Config& running, const Config& wanted) {
+  return running.bridge != wanted.bridge || running.run_dir != wanted.run_dir;
+}
+
+const Port* find(const std::vector<Port>& ports, const std::string& name) {
+  const auto it =
+      std::find_if(ports.begin(), ports.end(), [&](const Port& p) { return p.name == name; });
+  return it == ports.end() ? nullptr : &*it;
+}
+
+void port_changes(const Config& running, const Config& wanted, std::vector<Change>& out) {
+  const auto note = [&out](const Port& port) {
+    out.push_back({fmt::format("ports[{}]", port.name), Effect::kRestart});
+  };
+  for (const Port& port : running.ports) {
+    const Port* const other = find(wanted.ports, port.name);
+    if (other == nullptr || *other != port) note(port);
+  }
+  for (const Port& port : wanted.ports)
+    if (find(running.ports, port.name) == nullptr) note(port);
+}
+
+}  // namespace
+
+std::vector<Change> changes(const Config& running, const Config& wanted) {
+  std::vector<Change> out;
+  each_key(moves(running, wanted), [&](const char* key, Effect effect, auto member) {
+    if (!(member(running) == member(wanted))) out.push_back({key, effect});
+  });
+  port_changes(running, wanted, out);
+  Config others = wanted;
+  each_key(false, [&](const char*, Effect, auto member) { member(others) = member(running); });
+  others.ports = running.ports;
+  if (others != running) out.push_back({kOthers, Effect::kRestart});
+  return out;
+}
+
+Config taken_over(const Config& running, const Config& wanted) {
+  Config out = running;
+  each_key(moves(running, wanted), [&](const char*, Effect effect, auto member) {
+    if (effect == Effect::kAtOnce) member(out) = member(wanted);
+  });
+  return out;
+}
+
+}  // namespace lifeline::config

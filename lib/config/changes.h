@@ -1,0 +1,34 @@
+// What differs between two configurations, and what of it a running switch can take over. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+
+namespace lifeline::config {
+
+enum class Effect : std::uint8_t {
+  kAtOnce,   // a running switch takes the new value over
+  kRestart,  // sized, named or started with the old value: holds from the next start
+};
+
+struct Change {
+  std::string key;  // as in the file: "in_band.strict"; of a port: "ports[uplink]"
+  Effect effect = Effect::kAtOnce;
+
+  bool operator==(const Change&) const = default;
+};
+
+// The keys whose values differ, in the order of the file; none when the two are equal. Thread-safe.
+//
+// Where the sockets are follows from `bridge` and `run_dir` unless the file says it, so that a
+// change of one of these takes `listen` with it to the next start.
+std::vector<Change> changes(const Config& running, const Config& wanted);
+
+// What a switch that runs `running` runs once it has taken over what it can of `wanted`: `wanted`,
+// but for the keys that changes() says need a restart.
+Config taken_over(const Config& running, const Config& wanted);
+
+}  // namespace lifeline::config

@@ -1,0 +1,68 @@
+"""The configuration changes while the switch runs: SIGHUP and lifelinectl reload."""
+
+import os
+import signal
+
+from lab import case, openflow
+
+
+class Reload(case.LabTest):
+    def test_what_can_change_changes_and_an_unchanged_session_stays(self):
+        self.net = self.network(1)
+        first = openflow.Controller(self.net.ctl).start()
+        second = openflow.Controller(self.net.ctl, port=6654).start()
+        self.lifeline = self.watch(self.net.make_switch()).start()
+        self.net.address_local(self.lifeline, "static")
+        session = first.session()
+        config = self.lifeline.config
+
+        # A wrong file: all its errors with their places, and nothing has changed.
+        config["controllers"] = [self.net.target(6654)]
+        config["log_level"] = "loud"
+        config["nonsense"] = 1
+        self.lifeline.allow(r"ERROR app: ")
+        self.lifeline.write_config()
+        refused = self.lifeline.ctl("reload", check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertRegex(refused.stderr, r"lifeline\.yaml:\d+:\d+: .*loud")
+        self.assertRegex(refused.stderr, r"lifeline\.yaml:\d+:\d+: .*nonsense")
+        self.assertEqual([r["target"] for r in self.lifeline.status()["remotes"]], [self.net.target()])
+
+        # One more controller, found by its hidden rules; what needs a restart is named.
+        del config["nonsense"]
+        config["log_level"] = "debug"
+        config["controllers"] = [self.net.target(), self.net.target(6654)]
+        config["in_band"] = {"relay_arp": True}
+        config["fail_mode"] = "standalone"
+        config["sizes"] = {"fdb": 4096, "flows": 2}
+        config["listen"] = [self.lifeline.mgmt, "ptcp:6655:127.0.0.1"]
+        self.lifeline.allow(r"WARN app: reload: these need a restart: sizes\.fdb$", r"WARN ofagent: ")
+        self.lifeline.write_config()
+        answer = self.lifeline.ctl_json("reload")
+        self.assertEqual(answer["changed"],
+                         ["controllers", "in_band", "fail_mode", "listen", "sizes.flows", "log_level"])
+        self.assertEqual(answer["restart"], ["sizes.fdb"])
+        other = second.session()
+        other.echo()
+        session.echo()
+        self.assertEqual(len(first.sessions), 1)
+        self.assertEqual(self.lifeline.status()["fail_mode"], "standalone")
+        self.assertEqual(self.lifeline.ctl_json("log")["level"], "DEBUG")
+        self.assertIn("OFPST_DESC", self.net.sw.run("ovs-ofctl", "dump-desc", "tcp:127.0.0.1:6655").stdout)
+        self.assertFalse(os.path.exists(f"{self.lifeline.run_dir}/br0.snoop"))
+        for port in (1, 2):
+            self.lifeline.ofctl("add-flow", f"in_port={port},actions=drop")
+        third = self.lifeline.ofctl("add-flow", "in_port=3,actions=drop", check=False)
+        self.assertIn("TABLE", third.stderr.upper())
+        self.assertIn("FULL", third.stderr.upper())
+
+        # The first goes, by signal. The second does not notice.
+        config["controllers"] = [self.net.target(6654)]
+        self.lifeline.write_config()
+        self.lifeline.process.send_signal(signal.SIGHUP)
+        self.lab.until(lambda: [r["target"] for r in self.lifeline.status()["remotes"]] == [self.net.target(6654)],
+                       "only the second controller is left")
+        other.echo()
+        self.assertEqual(len(second.sessions), 1)
+        self.assertFalse([r for r in self.lifeline.hidden_rules() if "tcp:10.0.0.1:6653" in r["why"]])
+        self.assertIn("changed: nothing", self.lifeline.ctl("reload").stdout)

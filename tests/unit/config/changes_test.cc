@@ -1,0 +1,116 @@
+#include "config/changes.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+namespace lifeline::config {
+namespace {
+
+constexpr std::string_view kRunning = R"(
+bridge: br7
+local: {name: mgmt0}
+ports:
+  - {name: p1, device: net_null0}
+  - {name: p2, device: net_null1}
+controllers: ["tcp:10.0.0.1"]
+fail_mode: secure
+)";
+
+Config config_of(std::string_view text) {
+  auto loaded = load(text, "t.yaml");
+  EXPECT_TRUE(loaded) << (loaded ? "" : loaded.error().front().to_string());
+  return loaded.value_or(Config{});
+}
+
+// kRunning with more lines at its end; a key that is there already is replaced.
+Config with(std::string_view key, std::string_view line) {
+  std::string text(kRunning);
+  const std::size_t at = text.find(std::string("\n").append(key).append(":"));
+  if (at != std::string::npos) text.erase(at + 1, text.find('\n', at + 1) - at);
+  return config_of(text.append(line).append("\n"));
+}
+
+using Changes = std::vector<Change>;
+
+TEST(Changes, ThereAreNoneBetweenEqualConfigurations) {
+  EXPECT_TRUE(changes(config_of(kRunning), config_of(kRunning)).empty());
+}
+
+TEST(Changes, EachKeySaysWhetherItNeedsARestart) {
+  struct Case {
+    const char* key;
+    const char* line;
+    Effect effect;
+  };
+  constexpr Case kCases[] = {
+      {"datapath_id", "datapath_id: \"0000000000000007\"", Effect::kRestart},
+      {"local", "local: {name: mgmt1}", Effect::kRestart},
+      {"tls", "tls: {ca: /ca.pem}", Effect::kAtOnce},
+      {"controllers", "controllers: [\"tcp:10.0.0.2\"]", Effect::kAtOnce},
+      {"in_band", "in_band: {strict: true}", Effect::kAtOnce},
+      {"in_band", "in_band: {enabled: false}", Effect::kAtOnce},
+      {"fail_mode", "fail_mode: standalone", Effect::kAtOnce},
+      {"inactivity_probe_s", "inactivity_probe_s: 9", Effect::kAtOnce},
+      {"listen", "listen: [\"ptcp:6654:127.0.0.1\"]", Effect::kAtOnce},
+      {"openflow_versions", "openflow_versions: [\"1.3\"]", Effect::kRestart},
+      {"sizes.flows", "sizes: {flows: 77}", Effect::kAtOnce},
+      {"sizes.fdb", "sizes: {fdb: 77}", Effect::kRestart},
+      {"sizes.fdb_ageing_s", "sizes: {fdb_ageing_s: 77}", Effect::kAtOnce},
+      {"sizes.exact_entries", "sizes: {exact_entries: 2048}", Effect::kRestart},
+      {"sizes.mbufs", "sizes: {mbufs: 2048}", Effect::kRestart},
+      {"workers", "workers: 1", Effect::kRestart},
+      {"idle_sleep_us", "idle_sleep_us: 5", Effect::kRestart},
+      {"metrics", "metrics: {listen: \"tcp:127.0.0.1:9464\"}", Effect::kAtOnce},
+      {"log_levels", "log_levels: {inband: debug}", Effect::kAtOnce},
+      {"log_level", "log_level: warn", Effect::kAtOnce},
+  };
+  for (const Case& one : kCases) {
+    const Config wanted = with(one.key, one.line);
+    EXPECT_EQ(changes(config_of(kRunning), wanted), (Changes{{one.key, one.effect}})) << one.line;
+  }
+}
+
+// Whatever dump() shows of a configuration, a change of it is seen: no key is missing in the table.
+TEST(Changes, WhatIsTakenOverIsTheWantedConfigurationOrIsNamed) {
+  const Config running = config_of(kRunning);
+  for (const char* line :
+       {"bridge: br8", "run_dir: /tmp/elsewhere", "log_level: debug", "workers: 3",
+        "in_band: {vlan: 7, relay_arp: true}", "sizes: {flows: 9, fdb: 20, fdb_ageing_s: 11}"}) {
+    const std::string_view text(line);
+    const Config wanted = with(text.substr(0, text.find(':')), text);
+    const auto changed = changes(running, wanted);
+    ASSERT_FALSE(changed.empty()) << line;
+    const Config then = taken_over(running, wanted);
+    for (const Change& change : changes(running, then))
+      EXPECT_EQ(change.effect, Effect::kAtOnce) << change.key;
+    for (const Change& change : changes(then, wanted))
+      EXPECT_EQ(change.effect, Effect::kRestart) << change.key;
+    EXPECT_EQ(dump(then) == dump(wanted), changes(then, wanted).empty()) << line;
+  }
+}
+
+TEST(Changes, SocketsStayWhereTheyAreWhenTheirDirectoryNeedsARestart) {
+  const Config running = config_of(kRunning);
+  const Config wanted = with("run_dir", "run_dir: /tmp/elsewhere");
+  EXPECT_EQ(changes(running, wanted),
+            (Changes{{"run_dir", Effect::kRestart}, {"listen", Effect::kRestart}}));
+  EXPECT_EQ(taken_over(running, wanted), running);
+}
+
+TEST(Changes, PortsAreComparedByName) {
+  const Config running = config_of(kRunning);
+  Config wanted = running;
+  std::swap(wanted.ports[0], wanted.ports[1]);
+  EXPECT_TRUE(changes(running, wanted).empty());
+  wanted.ports[0].mtu = 1400;                     // p2
+  wanted.ports[1] = {.name = "p3", .number = 3};  // in place of p1
+  EXPECT_EQ(changes(running, wanted), (Changes{{"ports[p1]", Effect::kRestart},
+                                               {"ports[p2]", Effect::kRestart},
+                                               {"ports[p3]", Effect::kRestart}}));
+  EXPECT_EQ(taken_over(running, wanted).ports, running.ports);
+}
+
+}  // namespace
+}  // namespace lifeline::config
