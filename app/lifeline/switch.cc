@@ -136,6 +136,7 @@ void Switch::Impl::set_in_band() {
   inband->set_relay_arp(config.in_band.relay_arp);
   inband->set_strict(config.in_band.strict);
   inband->set_trusted_ports(trusted_ports(config));
+  inband->set_relay_dhcp(config.in_band.relay_dhcp);
 }
 
 Expected<void> Switch::Impl::set_remotes() {

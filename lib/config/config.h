@@ -17,6 +17,7 @@
 #include "base/ip_address.h"
 #include "base/log.h"
 #include "base/mac_address.h"
+#include "base/mac_prefix.h"
 
 namespace lifeline::config {
 
@@ -90,6 +91,8 @@ struct InBand {
   VlanScope vlan;
   // Lets hosts resolve the next hop through us: switches behind this one need it.
   bool relay_arp = false;
+  // Stations whose DHCP passes whatever the flows say; a prefix of no bytes: everybody's.
+  std::vector<MacPrefix> relay_dhcp;
   bool strict = false;  // (h), (i), (v) and (w) only to and from the next hops, never flooded
   // Names of ports behind which routers may be (flow/guards.h); empty: where the next hops are.
   std::vector<std::string> trusted_ports;

@@ -94,6 +94,14 @@ std::string dump(const Config& c) {
   out += fmt::format("in_band:\n  enabled: {}\n  vlan: {}\n  relay_arp: {}\n  strict: {}\n",
                      c.in_band.enabled, vlan_text(c.in_band.vlan), c.in_band.relay_arp,
                      c.in_band.strict);
+  const auto& stations = c.in_band.relay_dhcp;
+  if (stations == std::vector{MacPrefix{}}) {
+    out += "  relay_dhcp: all\n";
+  } else if (!stations.empty()) {
+    out += "  relay_dhcp:\n";
+    for (const MacPrefix& prefix : stations)
+      out += fmt::format("    - {}\n", quoted(prefix.to_string()));
+  }
   if (!c.in_band.trusted_ports.empty()) {
     out += "  trusted_ports:\n";
     for (const std::string& name : c.in_band.trusted_ports)

@@ -11,11 +11,12 @@ void Loader::load_in_band(const Mapping& top) {
   const auto node = top.get("in_band");
   if (!node) return;
   const Mapping m(r_, *node, "in_band",
-                  {"enabled", "vlan", "relay_arp", "strict", "trusted_ports"});
+                  {"enabled", "vlan", "relay_arp", "relay_dhcp", "strict", "trusted_ports"});
   boolean(m, "enabled", c_.in_band.enabled);
   boolean(m, "relay_arp", c_.in_band.relay_arp);
   boolean(m, "strict", c_.in_band.strict);
   load_trusted_ports(m);
+  load_relay_dhcp(m);
   const auto value = m.get("vlan");
   if (!value) return;
   const std::string where = m.where("vlan");
@@ -38,6 +39,36 @@ void Loader::load_in_band(const Mapping& top) {
     wanted = {VlanScope::Kind::kVid, static_cast<std::uint16_t>(*vid)};
   }
   vlan = wanted;
+}
+
+// `all`, `none`, or the beginnings of MAC addresses.
+void Loader::load_relay_dhcp(const Mapping& in_band) {
+  const auto node = in_band.get("relay_dhcp");
+  if (!node) return;
+  auto& stations = c_.in_band.relay_dhcp;
+  const std::string key = in_band.where("relay_dhcp");
+  if (node->IsScalar()) {
+    if (const auto which = r_.choice(*node, key, {"none", "all"}); which && *which == 1)
+      stations = {MacPrefix{}};
+    return;
+  }
+  std::size_t i = 0;
+  for (const YAML::Node& element : r_.list(*node, key, "MAC prefixes")) {
+    const std::string where = fmt::format("{}[{}]", key, i++);
+    const auto text = r_.text(element, where);
+    if (!text) continue;
+    const auto prefix = MacPrefix::parse(*text);
+    if (!prefix || prefix->bytes.is_multicast()) {
+      r_.error(element, where,
+               fmt::format("'{}' is not the beginning of a station's MAC address, like "
+                           "\"52:54:00\", nor a whole one",
+                           text->substr(0, 60)));
+    } else if (std::find(stations.begin(), stations.end(), *prefix) != stations.end()) {
+      r_.error(element, where, fmt::format("{} is there twice", *text));
+    } else {
+      stations.push_back(*prefix);
+    }
+  }
 }
 
 void Loader::load_trusted_ports(const Mapping& in_band) {

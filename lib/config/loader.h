@@ -33,6 +33,7 @@ class Loader {
   void require_ca(const YAML::Node& node, const std::string& where, const std::string& user);
   void load_in_band(const Mapping& top);
   void load_trusted_ports(const Mapping& in_band);
+  void load_relay_dhcp(const Mapping& in_band);
   void load_listen(const Mapping& top);
   void load_openflow(const Mapping& top);
   void load_metrics(const Mapping& top);

@@ -220,7 +220,12 @@ std::vector<DropCounter> Datapath::event_counters() const {
   std::vector<DropCounter> out;
   for (std::size_t i = 0; i < kEvents; ++i) {
     const DropReasonText& text = describe(static_cast<Event>(i));
-    out.push_back({text.name, text.meaning, impl_->events[i]});
+    std::uint64_t count = impl_->events[i];
+    if (static_cast<Event>(i) == Event::kRelayed) {
+      count = impl_->control->stats().relayed.get();
+      for (const auto& w : impl_->workers) count += w->stats().relayed.get();
+    }
+    out.push_back({text.name, text.meaning, count});
   }
   return out;
 }

@@ -46,12 +46,16 @@ constexpr std::array<DropReasonText, kDropReasons> kTexts = {{
     {"router_untrusted",
      "not a packet: no copy of a router advertisement or MLD query from a port that is not "
      "trusted"},
+    {"relay_metered",
+     "in_band.relay_dhcp, relay_arp: a DHCP message or router advertisement for switches behind "
+     "this one, beyond the rate of its port"},
 }};
 
 constexpr std::array<DropReasonText, kEvents> kEventTexts = {{
     {"fdb_move_probed",
      "a next hop was asked whether it is still where it was, as another port has it"},
     {"fdb_move_confirmed", "a next hop was moved, as it did not answer where it was"},
+    {"relayed", "DHCP messages and router advertisements that passed for switches behind this one"},
 }};
 
 }  // namespace

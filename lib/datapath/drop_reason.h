@@ -45,12 +45,13 @@ enum class DropReason : std::uint8_t {
   kStrictPort,
   kStrictUnknown,
   kRouterUntrusted,
+  kRelayMetered,
 };
-inline constexpr std::size_t kDropReasons = 36;
+inline constexpr std::size_t kDropReasons = 37;
 
 // What else is worth counting by name: nothing was dropped.
-enum class Event : std::uint8_t { kFdbMoveProbed, kFdbMoveConfirmed };
-inline constexpr std::size_t kEvents = 2;
+enum class Event : std::uint8_t { kFdbMoveProbed, kFdbMoveConfirmed, kRelayed };
+inline constexpr std::size_t kEvents = 3;
 
 struct DropReasonText {
   std::string_view name;

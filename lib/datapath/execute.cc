@@ -39,6 +39,7 @@ void Lane::execute(const std::uint64_t* words, std::uint32_t n, Packet p) {
         break;
       case OpCode::kCount: count_drop(static_cast<DropReason>(op.b), p.m); break;
       case OpCode::kNdGuard: op_nd_guard(p, op, vlan_of(p.m)); break;
+      case OpCode::kRelay: break;  // relayed() has looked
       default:
         if (!op_rewrite(p, op, data)) return;
     }

@@ -9,6 +9,7 @@
 #include "datapath/forwarding.h"
 #include "datapath/nd_guard.h"
 #include "datapath/ops_text.h"
+#include "datapath/relay.h"
 #include "flow/match.h"
 #include "packet/parse.h"
 
@@ -49,6 +50,7 @@ class DryRun {
       case OpCode::kCount: out->note = describe(static_cast<DropReason>(op.b)).meaning; return true;
       case OpCode::kTable: return true;  // of packet-outs only
       case OpCode::kStrict: return strict(out);
+      case OpCode::kRelay: return !relay(op, out);
       case OpCode::kDhcpGuard:
       case OpCode::kNextHopGuard:
       case OpCode::kPathMtuGuard:
@@ -142,6 +144,26 @@ class DryRun {
     if (why == kNoObjection) return true;
     out->note = describe(why).meaning;
     return false;
+  }
+
+  // True: it is relayed, and what follows does not count.
+  bool relay(Op op, Trace::Operation* out) {
+    const auto what = static_cast<Relay>(op.a);
+    const auto frame = linear(m_, scratch_);
+    packet::Layers layers;
+    const packet::FlowKey key = packet::parse(frame, in_port_, &layers);
+    if (!is_relayed(frame, key, layers, *world_.guards, what)) {
+      out->note = "not for a switch behind this one, or malformed";
+      return false;
+    }
+    if (what == Relay::kRouterAdvertisement &&
+        !is_trusted_port(*world_.guards, shared_.fdb, vlan_of(m_), in_port_)) {
+      out->note = "the port is not trusted for routers";
+      return false;
+    }
+    add_note(out, "in place of the rules");
+    normal({.code = OpCode::kNormal, .flags = kOpHidden}, out);
+    return true;
   }
 
   // Rates are not asked: that would use them up.

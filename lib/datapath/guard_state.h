@@ -1,6 +1,7 @@
 // What the guards know: the published configuration, and the DHCP requests that LOCAL has sent.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "base/mac_prefix.h"
 #include "flow/guards.h"
 #include "flow/port_no.h"
 #include "packet/flow_key.h"
@@ -41,6 +43,13 @@ class GuardState {
   bool wants_strict(const packet::FlowKey& key) const {
     return guards_.strict && key.ip_proto == packet::kProtoTcp;
   }
+  // A station whose DHCP is relayed.
+  bool relays_dhcp_of(const MacAddress& mac) const {
+    return std::any_of(guards_.relay_dhcp.begin(), guards_.relay_dhcp.end(),
+                       [&](const MacPrefix& p) { return p.covers(mac); });
+  }
+  bool relays_dhcp() const { return guards_.enabled && !guards_.relay_dhcp.empty(); }
+  bool relays_routers() const { return guards_.enabled && guards_.relay_routers; }
   bool wants_next_hop_nd(const packet::FlowKey& key) const;
   bool in_management_vlan(const packet::FlowKey& key) const;
   bool is_protected(const MacAddress& mac) const;

@@ -233,6 +233,7 @@ void Lane::process_wide(rte_mbuf* packet, PortNo in_port) {
 }
 
 void Lane::run(const Decision& decision, rte_mbuf* packet, PortNo in_port) {
+  if (relayed(decision.words.data(), {packet, in_port, true, false})) return;
   count_rules(decision, rte_pktmbuf_pkt_len(packet));
   execute(decision.words.data(), decision.n_words, {packet, in_port, decision.hidden, false});
 }
@@ -244,11 +245,12 @@ void Lane::run_packet_out(const Decision& decision, rte_mbuf* packet, PortNo in_
 }
 
 void Lane::run_cached(const CachedDecision& d, rte_mbuf* packet, PortNo in_port) {
-  count_rules(d, rte_pktmbuf_pkt_len(packet));
   const std::uint64_t* words = d.words.data();
   if (d.block != kNoBlock) {
     words = slab_.words(d.block) + (d.n_counters > 1 ? d.n_counters / 2 : 0);
   }
+  if (relayed(words, {packet, in_port, true, false})) return;
+  count_rules(d, rte_pktmbuf_pkt_len(packet));
   execute(words, d.n_words, {packet, in_port, d.hidden, false});
 }
 

@@ -41,6 +41,7 @@ class Tally {
 struct LaneStats {
   Tally rx_packets, tx_packets, hits, misses, revalidated, wide_packets, entries;
   Tally busy_cycles, idle_cycles;
+  Tally relayed;  // Event::kRelayed
   std::array<Tally, kDropReasons> drops;
 };
 
@@ -135,6 +136,7 @@ class Lane {
   DropReason objection(const Packet& p);  // of in_band.strict
   void op_nd_guard(Packet& p, Op op, std::uint16_t vlan);
   void op_table(Packet& p, Op op);
+  bool relayed(const std::uint64_t* words, Packet p);
   void to_local(Packet& p, bool last, bool inband);
   PortMeters& meters_of(const Packet& p);
   bool is_from_known_next_hop(const Packet& p) const;

@@ -25,6 +25,7 @@ enum class OpCode : std::uint8_t {
   kStrict,        // drop unless it goes where it is known to belong
   kCount,         // b = DropReason: counts, and goes on
   kNdGuard,       // a = NdGuard: deliver to LOCAL if it is that
+  kRelay,         // a = Relay: first of all; NORMAL in place of all that follows if it is that
   // -- rewriting
   kSetField,      // a = flow::FieldId; data: the 16 bytes of flow::FieldValue
   kSetVlanVid10,  // b = VID; pushes a tag where there is none
@@ -45,6 +46,15 @@ enum class OpCode : std::uint8_t {
 
 // What a kNdGuard looks for (nd_guard.h).
 enum class NdGuard : std::uint8_t { kDhcpv6, kSolicitation, kRouter };
+
+// What a kRelay looks for (relay.h).
+enum class Relay : std::uint8_t {
+  kDhcpRequest,
+  kDhcpReply,
+  kDhcpv6Request,
+  kDhcpv6Reply,
+  kRouterAdvertisement,
+};
 
 inline constexpr std::uint8_t kOpLast = 1;    // nothing after it needs the packet: hand it over
 inline constexpr std::uint8_t kOpHidden = 2;  // by a hidden rule: no port flag applies

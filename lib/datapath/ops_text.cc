@@ -31,6 +31,10 @@ std::string to_string(Op op) {
              : op.a == static_cast<std::uint8_t>(NdGuard::kRouter)
                  ? "guard: router advertisement or MLD query to LOCAL"
                  : "guard: solicitation of our address to LOCAL";
+    case OpCode::kRelay:
+      return op.a == static_cast<std::uint8_t>(Relay::kRouterAdvertisement)
+                 ? "relay: NORMAL for a router advertisement"
+                 : "relay: NORMAL for DHCP of a switch behind";
     case OpCode::kSetField:
       return fmt::format("set_field:{}", flow::field_info(static_cast<flow::FieldId>(op.a)).name);
     case OpCode::kSetVlanVid10: return fmt::format("set_vlan_vid:{}", op.b);

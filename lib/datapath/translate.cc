@@ -2,6 +2,7 @@
 
 #include "datapath/action_compiler.h"
 #include "datapath/nd_guard.h"
+#include "datapath/relay.h"
 
 namespace lifeline::datapath {
 namespace {
@@ -82,13 +83,17 @@ void translate(const World& world, const packet::FlowKey& key, const rte_mbuf* p
     compiler.drop(DropReason::kLocalMacSpoofed);
     return;
   }
+  const table::PublishedRule* hidden = world.tables->lookup_hidden(key, world.version);
+  if (hidden == nullptr) {
+    if (const auto relay = wants_relay(*world.guards, key))
+      compiler.guard({.code = OpCode::kRelay, .a = static_cast<std::uint8_t>(*relay)});
+  }
   if (world.guards->wants_dhcp(key)) compiler.guard({.code = OpCode::kDhcpGuard});
   if (world.guards->wants_path_mtu(key)) compiler.guard({.code = OpCode::kPathMtuGuard});
   if (world.guards->is_control_fragment(key)) {
     compiler.guard(
         {.code = OpCode::kCount, .b = static_cast<std::uint16_t>(DropReason::kControlFragment)});
   }
-  const table::PublishedRule* hidden = world.tables->lookup_hidden(key, world.version);
   // A hidden rule's NORMAL takes these to LOCAL in any case.
   const bool reaches_local =
       hidden != nullptr && (key.eth_dst == local_mac ||

@@ -8,6 +8,7 @@
 //   1. A frame from a data port with our own MAC as source is dropped.
 //   2. Guards are put in front: they look at each packet, since no key says "our DHCP reply". (That
 //      of the next hops is left out where a hidden rule delivers to LOCAL anyway.)
+//      What is relayed for switches behind this one (relay.h) goes by none of what follows.
 //   3. The hidden table. A match means NORMAL, whatever flags the ports carry.
 //   4. Only then the ingress port's flags, and the pipeline.
 //

@@ -8,6 +8,7 @@
 
 #include "base/ip_address.h"
 #include "base/mac_address.h"
+#include "base/mac_prefix.h"
 #include "flow/port_no.h"
 
 namespace lifeline::flow {
@@ -50,6 +51,11 @@ struct Guards {
   // "Fragmentation needed" that quotes a TCP packet from us to one of these is delivered to LOCAL,
   // rate-limited; fragments of TCP with one of them are counted. In any order, each once.
   std::vector<GuardedRemote> remotes;
+  // Stations whose DHCP passes NORMAL in place of what the tables decide (datapath/relay.h); a
+  // prefix of no bytes: everybody's. Empty: nobody's. Each once.
+  std::vector<MacPrefix> relay_dhcp;
+  // Router advertisements from trusted ports pass NORMAL, for the switches behind this one.
+  bool relay_routers = false;
   // TCP that a hidden rule matches is never flooded, and only taken from a remote by the port that
   // one of its `macs` is learned on.
   bool strict = false;

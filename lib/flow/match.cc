@@ -281,6 +281,11 @@ Match& Match::icmpv6_hop_255() {
   mask.icmpv6_hop_255 = 0xff;
   return *this;
 }
+Match& Match::nd_target(const Ipv6Address& a) {
+  key.nd_target = a;
+  mask.nd_target.bytes.fill(0xff);
+  return *this;
+}
 Match& Match::arp_op(std::uint16_t op) {
   key.arp_op = be16{op};
   mask.arp_op = be16::all_ones();

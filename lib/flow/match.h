@@ -44,6 +44,7 @@ struct Match {
   Match& tp_dst(std::uint16_t port);
   Match& ip_frag(std::uint8_t bits, std::uint8_t mask_bits);
   Match& icmpv6_hop_255();  // ICMPv6 that no router forwarded; not a field of OpenFlow
+  Match& nd_target(const Ipv6Address& a);
   Match& arp_op(std::uint16_t op);
   Match& arp_spa(Ipv4Address a);
   Match& arp_tpa(Ipv4Address a);

@@ -155,6 +155,7 @@ Facts InbandAgent::facts() const {
   f.relay_arp = relay_arp_;
   f.strict = strict_;
   f.trusted_ports = trusted_ports_;
+  f.relay_dhcp = relay_dhcp_;
   for (const auto& r : remotes_) f.remotes.push_back(facts_of(*r));
   return f;
 }
@@ -176,6 +177,7 @@ void InbandAgent::apply(TimePoint now, std::size_t remotes) {
   if (std::exchange(guards_due_, false)) {
     flow::Guards g = guard_book_.guards(enabled_, scope());
     g.trusted_ports = trusted_ports_;
+    g.relay_dhcp = relay_dhcp_;
     guard_writer_.set_guards(g);
   }
   const bool retry = writer_retry_at_ && now >= *writer_retry_at_;

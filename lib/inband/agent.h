@@ -101,6 +101,8 @@ class InbandAgent {
   void set_strict(bool strict);
   // Where routers may be (flow/guards.h).
   void set_trusted_ports(std::vector<flow::PortNo> ports);
+  // Whose DHCP passes besides our own (flow/guards.h). Nobody's until it is set.
+  void set_relay_dhcp(std::vector<MacPrefix> stations);
 
   // Remotes by id. Replaces those of the configuration; what is known of a remote that stays is
   // kept. An error (and no change) if an id is empty or appears twice, a port is 0, or an address
@@ -224,6 +226,7 @@ class InbandAgent {
   bool relay_arp_ = false;
   bool strict_ = false;
   std::vector<flow::PortNo> trusted_ports_;
+  std::vector<MacPrefix> relay_dhcp_;
   RemoteList remotes_;                                        // as configured
   std::unordered_map<std::string_view, RemoteState*> by_id_;  // views of the remotes' own ids
   RuleBook::Owner last_owner_ = kLocalOwner;

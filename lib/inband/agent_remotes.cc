@@ -75,6 +75,11 @@ void InbandAgent::set_trusted_ports(std::vector<flow::PortNo> ports) {
   guards_due_ = true;
 }
 
+void InbandAgent::set_relay_dhcp(std::vector<MacPrefix> stations) {
+  relay_dhcp_ = std::move(stations);
+  guards_due_ = true;
+}
+
 InbandAgent::RemoteState* InbandAgent::find(std::string_view id) const {
   const auto it = by_id_.find(id);
   return it == by_id_.end() ? nullptr : it->second;

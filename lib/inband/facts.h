@@ -9,6 +9,7 @@
 
 #include "base/ip_address.h"
 #include "base/mac_address.h"
+#include "base/mac_prefix.h"
 #include "flow/guards.h"
 
 namespace lifeline::inband {
@@ -84,6 +85,7 @@ struct Facts {
   bool relay_arp = false;  // others may resolve the next hops through us
   bool strict = false;
   std::vector<flow::PortNo> trusted_ports;
+  std::vector<MacPrefix> relay_dhcp;  // flow/guards.h
   bool operator==(const Facts&) const = default;
 };
 

@@ -95,6 +95,7 @@ flow::Guards GuardBook::guards(bool enabled, const Scope& scope) const {
   if (!enabled || !serves_anybody()) return g;
   g.enabled = true;
   g.ipv6 = serves_ipv6();
+  g.relay_routers = scope.relay_arp;
   for (const auto& [ip, n] : next_hops_) {
     if (ip.is_v4())
       g.next_hops.push_back(ip.v4());

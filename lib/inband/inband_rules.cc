@@ -126,6 +126,7 @@ void add_next_hop(Collector& rules, const NextHop& hop, const std::string& why, 
   if (!names_a_station(hop.mac)) return;
   if (hop.ip.is_v6()) {
     rules.add(next_hop_rules_v6(*hop.mac), why);
+    if (relay_arp && !hop.ip.is_zero()) rules.add(relay_rules_v6(*hop.mac, hop.ip.v6()), why);
     return;
   }
   rules.add(Kind::kToNextHopArp, arp(kArpReply).eth_dst(*hop.mac), why);
@@ -278,6 +279,7 @@ flow::Guards guards(const Facts& facts) {
   for (const RemoteFacts& remote : facts.remotes) book.set(owner++, remote, facts.strict);
   flow::Guards g = book.guards(facts.enabled, scope_of(facts));
   g.trusted_ports = facts.trusted_ports;
+  g.relay_dhcp = facts.relay_dhcp;
   return g;
 }
 

@@ -22,7 +22,12 @@
 //
 // Without them a switch behind this one, whose address nobody here knows, cannot ask for its next
 // hop and learns it only when the next hop asks for something itself. They are broader than the
-// rest (any host may ask), so the operator says where switches hang behind this one.
+// rest (any host may ask), so the operator says where switches hang behind this one. Their twins:
+//
+//   r  NS, nd_target=next-hop IP; RS
+//   s  NA, eth_src=next-hop MAC, nd_target=next-hop IP
+//
+// Router advertisements are relayed by the datapath (datapath/relay.h): only from trusted ports.
 //
 // For an IPv6 remote, in place of (d) to (i) and beside (a) to (c); neighbour discovery (NS, NA:
 // RFC 4861) stands for ARP, and its hop limit of 255 is part of each match. (j) and (k) are DNS's.

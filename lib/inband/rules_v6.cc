@@ -48,6 +48,15 @@ std::vector<KindMatch> next_hop_rules_v6(MacAddress mac) {
   };
 }
 
+std::vector<KindMatch> relay_rules_v6(MacAddress mac, const Ipv6Address& ip) {
+  using namespace packet;
+  return {
+      {Kind::kToNextHopNa, neighbour(kNdNeighborSolicitation).nd_target(ip)},
+      {Kind::kToNextHopNa, neighbour(kNdRouterSolicitation)},
+      {Kind::kFromNextHopNs, neighbour(kNdNeighborAdvertisement).eth_src(mac).nd_target(ip)},
+  };
+}
+
 std::vector<KindMatch> remote_rules_v6(const Ipv6Address& ip, std::uint16_t port) {
   return {
       {Kind::kToRemoteNa, neighbour(packet::kNdNeighborAdvertisement).ipv6_dst(ip)},

@@ -18,6 +18,8 @@ using KindMatch = std::pair<Kind, flow::Match>;
 
 std::vector<KindMatch> local_rules_v6(MacAddress mac);
 std::vector<KindMatch> next_hop_rules_v6(MacAddress mac);
+// The second matches of (r) and (s), with relay_arp.
+std::vector<KindMatch> relay_rules_v6(MacAddress mac, const Ipv6Address& ip);
 std::vector<KindMatch> remote_rules_v6(const Ipv6Address& ip, std::uint16_t port);
 
 }  // namespace lifeline::inband

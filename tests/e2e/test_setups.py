@@ -4,7 +4,7 @@ answers an echo), or to be back within a stated time where its cause ended it.""
 
 import time
 
-from lab import case, openflow, topology, wait
+from lab import case, openflow, peers, topology, wait
 
 GATEWAY_MAC = "02:aa:bb:cc:dd:%02x"
 FLOWS = 40  # the most that the table holds in these tests
@@ -26,7 +26,7 @@ class SetUp(case.LabTest):
         config = {"sizes": {"flows": FLOWS}, "inactivity_probe_s": 1, **kwargs.pop("config", {})}
         if how != "static":
             self.require(how, "dnsmasq")
-            self.net.serve_dhcp()
+            self.dhcp_server = self.net.serve_dhcp()
         self.lifeline = self.watch(self.net.make_switch(config=config, **kwargs)).start()
         self.net.address_local(self.lifeline, how)
         self.session = self.controller.session()
@@ -246,6 +246,28 @@ class SetUps(SetUp):
 
     def test_4_between_another_switch_and_the_gateway(self):
         self.chain(4, (2,))
+
+    def test_4_dhcp_of_the_switch_behind_passes_and_that_of_a_host_does_not(self):
+        self.require("dhclient", "udhcpc")
+        self.bring_up(4, "dhclient", config={"in_band": {"relay_arp": True, "relay_dhcp": ["02:00:00:00:00:02"]}})
+        self.session.drop_everything()
+        stranger = self.net.h1.mac("eth0")
+        peers.udhcpc(self.net.h1, "eth0")
+        known = len(self.controller.sessions)
+        behind = self.watch(self.net.make_switch_behind(2)).start()
+        device = behind.local_up()
+        peers.udhcpc(self.net.sw2, device)
+        address = self.lab.until(lambda: self.net.sw2.address(device), "the switch behind has its lease", 20)
+        session = self.controller.session(after=known)
+        self.assertEqual(session.peer.rsplit(":", 1)[0], address.split("/")[0])
+        session.drop_everything()
+        session.echo()
+        counters = {c["name"]: c["count"] for c in self.lifeline.ctl_json("stats")["events"]}
+        self.assertGreaterEqual(counters["relayed"], 4, "discover, offer, request, ack")
+        served = self.dhcp_server.log()
+        self.assertIn(behind.config["local"]["mac"], served)
+        self.assertNotIn(stranger, served)
+        self.stays("a switch behind with a lease")
 
     def test_5_controller_on_a_guest_of_this_host(self):
         self.chain(5, (2,))

@@ -6,6 +6,8 @@
     h1  10.7.0.1    ---p2--+ sw (br0)             h1  10.7.0.1 ---------------------------p2--+ sw (br0)
     h2  10.7.0.2    ---p3--+                      h2  10.7.0.2 ---------------------------p3--+
 
+Set-ups 3 and 4 are 1 and 2 with another switch, sw2 (br0), behind p5.
+
 br0 is 2001:db8::2 (static), or has what DHCPv6 or a router advertisement gives it. IPv6 is on only where it is
 needed; duplicate address detection, a second of waiting, is off.
 """
@@ -14,6 +16,7 @@ from . import peers, switch
 
 PREFIX = "2001:db8::/64"
 LOCAL_ADDRESS = "2001:db8::2"
+BEHIND_MAC = "52:54:00:00:00:02"
 
 
 def enable(space, device):
@@ -40,7 +43,7 @@ class Network6:
         self.h1 = lab.host("h1", "10.7.0.1/24")
         self.h2 = lab.host("h2", "10.7.0.2/24")
         self.ctl = lab.host("ctl")
-        if setup == 1:
+        if setup in (1, 3):
             self.uplink, self.gateway, self.controller_ip = self.ctl, None, "2001:db8::1"
             lab.wire(self.sw, "p1", self.ctl, "eth0")
         else:
@@ -59,6 +62,11 @@ class Network6:
         for host, port in ((self.h1, "p2"), (self.h2, "p3")):
             lab.wire(self.sw, port, host, "eth0")
             host.configure()
+        self.ports = ["p1", "p2", "p3"]
+        if setup in (3, 4):
+            self.sw2 = lab.namespace("sw2")
+            lab.wire(self.sw, "p5", self.sw2, "p1")
+            self.ports.append("p5")
 
     @staticmethod
     def _add(space, prefix, device):
@@ -66,11 +74,16 @@ class Network6:
 
     def make_switch(self, **kwargs):
         kwargs.setdefault("controllers", [f"tcp:[{self.controller_ip}]:6653"])
-        return switch.Switch(self.lab, self.sw, ["p1", "p2", "p3"], **kwargs)
+        return switch.Switch(self.lab, self.sw, self.ports, **kwargs)
 
-    def local_up(self, lifeline):
+    def make_switch_behind(self):
+        return switch.Switch(self.lab, self.sw2, ["p1"], [f"tcp:[{self.controller_ip}]:6653"],
+                             config={"local": {"mac": BEHIND_MAC}}, name="2")
+
+    @staticmethod
+    def local_up(lifeline):
         device = lifeline.local_up()
-        enable(self.sw, device)
+        enable(lifeline.space, device)
         return device
 
     def address_local(self, lifeline):
@@ -81,14 +94,14 @@ class Network6:
         return LOCAL_ADDRESS
 
 
-def radvd(space, device="eth0"):
-    """A router that advertises itself and PREFIX on `device`."""
-    config = space.lab.path("radvd.conf")
+def radvd(space, device="eth0", prefix=PREFIX):
+    """A router that advertises itself and `prefix` on `device`."""
+    config = space.lab.path(f"radvd-{space.name}.conf")
     with open(config, "w", encoding="utf-8") as file:
         file.write(f"interface {device} {{ AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4;\n"
-                   f"  AdvDefaultLifetime 60; prefix {PREFIX} {{ }}; }};\n")
+                   f"  AdvDefaultLifetime 60; prefix {prefix} {{ }}; }};\n")
     return space.start("radvd", "radvd", "-n", "-m", "stderr", "-C", config, "-p",
-                       space.lab.path("radvd.pid"))
+                       space.lab.path(f"radvd-{space.name}.pid"))
 
 
 def dnsmasq(space, device="eth0"):

@@ -5,6 +5,7 @@
 
 #include "base/ip_address.h"
 #include "base/mac_address.h"
+#include "base/mac_prefix.h"
 #include "support/random.h"
 
 namespace lifeline {
@@ -25,6 +26,25 @@ TEST(MacAddress, RefusesAllOtherText) {
                           "0a:1b:2c:3d:4e:5g"sv, "a:1b:2c:3d:4e:5f"sv, " 0a:1b:2c:3d:4e:5f"sv,
                           "0a:1b:2c:3d:4e:5f\0"sv, "0a1b2c3d4e5f"sv}) {
     EXPECT_FALSE(MacAddress::parse(text)) << text;
+  }
+}
+
+TEST(MacPrefix, CoversTheAddressesThatBeginWithIt) {
+  const auto maker = MacPrefix::parse("52:54:0A");
+  ASSERT_TRUE(maker);
+  EXPECT_EQ(maker->to_string(), "52:54:0a");
+  EXPECT_TRUE(maker->covers(*MacAddress::parse("52:54:0a:00:00:00")));
+  EXPECT_TRUE(maker->covers(*MacAddress::parse("52:54:0a:ff:ff:ff")));
+  EXPECT_FALSE(maker->covers(*MacAddress::parse("52:54:0b:00:00:00")));
+  EXPECT_FALSE(maker->covers(*MacAddress::parse("52:54:09:ff:ff:ff")));
+  const auto one = MacPrefix::parse("02:00:00:00:00:05");
+  ASSERT_TRUE(one);
+  EXPECT_TRUE(one->covers(*MacAddress::parse("02:00:00:00:00:05")));
+  EXPECT_FALSE(one->covers(*MacAddress::parse("02:00:00:00:00:04")));
+  EXPECT_TRUE(MacPrefix{}.covers(MacAddress::broadcast()));
+  for (const char* text : {"", "5", "52:", "52:5", "525400", "52:54:00:", "52:54:00:12:34:56:78",
+                           "52-54-00", "xx:54:00"}) {
+    EXPECT_FALSE(MacPrefix::parse(text)) << text;
   }
 }
 

@@ -121,6 +121,13 @@ INSTANTIATE_TEST_SUITE_P(
              "t:1:20: in_band.enabled: 'ture' is not true or false; did you mean 'true'?"},
         Case{"in_band: {trusted_ports: [up]}",
              "t:1:27: in_band.trusted_ports[0]: no port has the name 'up'"},
+        Case{"in_band: {relay_dhcp: some}",
+             "t:1:23: in_band.relay_dhcp: 'some' is not one of none, all; did you mean 'none'?"},
+        Case{"in_band: {relay_dhcp: ['52:54:0']}",
+             "t:1:24: in_band.relay_dhcp[0]: '52:54:0' is not the beginning of a station's MAC "
+             "address, like \"52:54:00\", nor a whole one"},
+        Case{"in_band: {relay_dhcp: ['52', '52']}",
+             "t:1:30: in_band.relay_dhcp[1]: 52 is there twice"},
         Case{"in_band: {vlan: all}",
              "t:1:17: in_band.vlan: 'all' is not untagged, any or a VLAN id, 1..4094"},
         Case{"in_band: {vlan: 007}",

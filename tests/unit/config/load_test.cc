@@ -36,7 +36,7 @@ ports:
   - {name: b, device: net_null0}
   - {name: c, device: "net_pcap0,rx_pcap=/tmp/a\"b\\c.pcap"}
 controllers: ["tcp:10.0.0.1", {address: "tcp:[2001:db8::1]:6633"}]
-in_band: {enabled: false, vlan: any, relay_arp: true, strict: true}
+in_band: {enabled: false, vlan: any, relay_arp: true, relay_dhcp: ["52:54:00"], strict: true}
 fail_mode: secure
 inactivity_probe_s: 7
 listen: ["unix:/tmp/x.mgmt", "ptcp:6654:0.0.0.0"]
@@ -76,7 +76,10 @@ TEST(Load, ReadsEveryKey) {
   ASSERT_EQ(c.controllers.size(), 2u);
   EXPECT_EQ(c.controllers[0].to_string(), "tcp:10.0.0.1:6653");
   EXPECT_EQ(c.controllers[1].to_string(), "tcp:[2001:db8::1]:6633");
-  EXPECT_EQ(c.in_band, (InBand{false, {VlanScope::Kind::kAny, 0}, true, true}));
+  InBand in_band{.enabled = false, .vlan = {VlanScope::Kind::kAny, 0}, .relay_arp = true};
+  in_band.relay_dhcp = {*MacPrefix::parse("52:54:00")};
+  in_band.strict = true;
+  EXPECT_EQ(c.in_band, in_band);
   EXPECT_EQ(c.fail_mode, FailMode::kSecure);
   EXPECT_EQ(c.inactivity_probe_s, 7u);
   EXPECT_EQ(c.listen.size(), 2u);
@@ -104,6 +107,16 @@ TEST(Load, HiddenRulesAreForUntaggedFramesUnlessToldOtherwise) {
   EXPECT_EQ(must("in_band: {vlan: 9}").in_band.vlan, (VlanScope{VlanScope::Kind::kVid, 9}));
 }
 
+TEST(Load, RelaysNobodysDhcpUnlessToldWhose) {
+  EXPECT_TRUE(must("").in_band.relay_dhcp.empty());
+  EXPECT_TRUE(must("in_band: {relay_dhcp: none}").in_band.relay_dhcp.empty());
+  EXPECT_EQ(must("in_band: {relay_dhcp: all}").in_band.relay_dhcp, std::vector{MacPrefix{}});
+  const Config c = must("in_band: {relay_dhcp: ['52:54:00', '02:00:00:00:00:0A']}");
+  ASSERT_EQ(c.in_band.relay_dhcp.size(), 2u);
+  EXPECT_EQ(c.in_band.relay_dhcp[0].to_string(), "52:54:00");
+  EXPECT_EQ(c.in_band.relay_dhcp[1].to_string(), "02:00:00:00:00:0a");
+}
+
 TEST(Load, AutomaticWorkersMayBeWrittenOut) { EXPECT_FALSE(must("workers: auto").workers); }
 
 TEST(Dump, LoadsBackToTheSameConfiguration) {
@@ -112,6 +125,7 @@ TEST(Dump, LoadsBackToTheSameConfiguration) {
         std::string("tls: {ca: /ca.pem, certificate: /a b.pem, private_key: /k.pem}\n"
                     "controllers: ['ssl:10.0.0.1', {address: 'ssl:10.0.0.2:7', peer_name: c2}]\n"
                     "listen: ['pssl:6654:0.0.0.0']"),
+        std::string("in_band: {relay_dhcp: all}"),
         std::string("in_band: {vlan: 5}\nlog_level: error\nopenflow_versions: ['1.3']"),
         std::string("ports: [{name: \"010\", device: \"~\"}, {name: 'true', device: '-a:#b'}]\n"
                     "bridge: \"null\"\nlog_level: warn")}) {

@@ -184,6 +184,36 @@ TEST_F(Rules6, SSolicitationOfTheNextHop) {
   EXPECT_EQ(hit(ns(kOtherMac, kGroup, kA6)), "");
 }
 
+TEST_F(Rules6, RelayArpLetsOthersResolveTheNextHopAndFindRouters) {
+  const auto asks = [](const Ipv6Address& target, std::uint8_t hops = 255) {
+    return B()
+        .eth(kHost, kGroup)
+        .ipv6(kLocal6, kAsked, hops)
+        .neighbor_solicitation(target, kHost)
+        .build();
+  };
+  const auto answers = [](MacAddress src, const Ipv6Address& target, std::uint8_t hops = 255) {
+    return B().eth(src, kPeer).ipv6(target, kA6, hops).neighbor_advertisement(target, src).build();
+  };
+  EXPECT_EQ(hit(asks(kRouter6)), "") << "off unless it is switched on";
+  EXPECT_EQ(hit(answers(kGatewayMac, kRouter6)), "");
+  EXPECT_EQ(hit(icmp(kHost, 133, 255)), "");
+  Facts f = typical();
+  f.relay_arp = true;
+  rules = hidden_rules(f);
+  EXPECT_TRUE(guards(f).relay_routers);
+  EXPECT_EQ(hit(asks(kRouter6)), "r");
+  EXPECT_EQ(hit(asks(kRouter6, 254)), "") << "forwarded";
+  EXPECT_EQ(hit(asks(kNear6)), "") << "for another's address";
+  EXPECT_EQ(hit(answers(kGatewayMac, kRouter6)), "s");
+  EXPECT_EQ(hit(answers(kOtherMac, kRouter6)), "") << "another speaks for it";
+  EXPECT_EQ(hit(answers(kGatewayMac, kNear6)), "") << "it speaks for another";
+  EXPECT_EQ(hit(answers(kGatewayMac, kRouter6, 254)), "");
+  EXPECT_EQ(hit(icmp(kHost, 133, 255)), "r") << "router solicitation";
+  EXPECT_EQ(hit(icmp(kHost, 133, 254)), "");
+  EXPECT_EQ(hit(icmp(kHost, 134, 255)), "") << "an advertisement";
+}
+
 TEST_F(Rules6, TAdvertisementToTheRemote) {
   EXPECT_EQ(hit(na(kHost, kPeer, kRemote6)), "t");
   EXPECT_EQ(hit(na(kHost, kPeer, kRemote6, 254)), "");
