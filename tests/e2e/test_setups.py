@@ -166,16 +166,25 @@ class SetUp(case.LabTest):
         """Another lifeline that reaches the controller through this one; its session."""
         known = len(self.controller.sessions)
         behind = self.watch(self.net.make_switch_behind(number)).start()
-        behind.local_static(prefix, self.net.gateway)
+        if prefix == "dhclient":
+            device = behind.local_up()
+            peers.DHCP_CLIENTS[prefix](behind.space, device)
+            address = self.lab.until(lambda: behind.space.address(device), "a lease through the switch before it", 20)
+        else:
+            address = behind.local_static(prefix, self.net.gateway)
         session = self.controller.session(after=known)
-        self.assertTrue(session.peer.startswith(prefix.split("/", maxsplit=1)[0] + ":"), session.peer)
+        self.assertTrue(session.peer.startswith(address + ":"), session.peer)
         session.echo()
         return behind, session
 
-    def chain(self, setup, numbers):
+    def chain(self, setup, numbers, addresses=(topology.SECOND_PREFIX, topology.THIRD_PREFIX)):
         """The switch, and one or two behind it."""
-        self.bring_up(setup, "udhcpc", config={"in_band": {"relay_arp": True}})
-        others = [self.switch_behind(n, p) for n, p in zip(numbers, (topology.SECOND_PREFIX, topology.THIRD_PREFIX))]
+        in_band = {"relay_arp": True}
+        if "dhclient" in addresses:
+            self.require("dhclient")
+            in_band["relay_dhcp"] = [f"02:00:00:00:00:0{n}" for n in numbers]
+        self.bring_up(setup, "udhcpc", config={"in_band": in_band})
+        others = [self.switch_behind(n, p) for n, p in zip(numbers, addresses)]
         for lifeline, session in others:
             # Each drops everything that it may: what passes, passes by hidden rules.
             session.drop_everything()
@@ -245,7 +254,7 @@ class SetUps(SetUp):
         self.chain(3, (2, 3))
 
     def test_4_between_another_switch_and_the_gateway(self):
-        self.chain(4, (2,))
+        self.chain(4, (2,), ("dhclient",))
 
     def test_4_dhcp_of_the_switch_behind_passes_and_that_of_a_host_does_not(self):
         self.require("dhclient", "udhcpc")
