@@ -59,6 +59,38 @@ int perf(const Options& options, double interval_s) {
                lifeline::ctl::render_perf);
 }
 
+// remote add|del: whom in-band control reaches besides the configured.
+void add_remote_commands(CLI::App& app, const Options& options, int& status) {
+  static std::string address;
+  static std::string next_hop;
+  CLI::App* remote = app.add_subcommand(
+      "remote", "add or remove a controller or next hop of switches behind this one");
+  remote->require_subcommand(1);
+  for (const char* action : {"add", "del"}) {
+    CLI::App* command = remote->add_subcommand(
+        action, action[0] == 'a' ? "add one, until the switch stops" : "remove one that was added");
+    CLI::Option* to = command->add_option("address", address, "a controller: IP[:PORT]");
+    CLI::Option* hop =
+        command->add_option("--next-hop", next_hop, "a next hop instead: IP or MAC address");
+    to->excludes(hop);
+    command->callback([&options, &status, action] {
+      if (address.empty() && next_hop.empty()) throw CLI::RequiredError("an address or --next-hop");
+      json request{{"command", "remote"}, {"action", action}};
+      request[next_hop.empty() ? "address" : "next_hop"] = next_hop.empty() ? address : next_hop;
+      status = run(options, request, lifeline::ctl::render_done);
+    });
+  }
+}
+
+void add_in_band_command(CLI::App& app, const Options& options, int& status) {
+  static std::string state;
+  CLI::App* command = app.add_subcommand("in-band", "switch in-band control off, or on again");
+  command->add_option("state", state, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
+  command->callback([&options, &status] {
+    status = run(options, {{"command", "in-band"}, {"state", state}}, lifeline::ctl::render_done);
+  });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -83,10 +115,12 @@ int main(int argc, char** argv) {
   add("status", "remotes, next hops, hidden rules and what changed last",
       lifeline::ctl::render_status);
   app.add_subcommand("remotes",
-                     "the controllers: connection, next hop, and why they cannot be reached")
+                     "whom in-band control reaches: connection, next hop, why it cannot be reached")
       ->callback([&] {
-        status = run(options, {{"command", "status"}}, lifeline::ctl::render_remotes);
+        status = run(options, {{"command", "remotes"}}, lifeline::ctl::render_remotes);
       });
+  add_remote_commands(app, options, status);
+  add_in_band_command(app, options, status);
   add("fdb", "where MAC addresses were learned", lifeline::ctl::render_fdb);
   add("stats", "every drop counter with its meaning", lifeline::ctl::render_stats);
 

@@ -86,13 +86,14 @@ std::string remote_notes(const json& r) {
 std::string remotes(const json& list) {
   if (list.empty()) return "  none configured\n";
   std::vector<std::vector<std::string>> rows{
-      {"remote", "state", "since", "version", "next hop", "MAC", "device"}};
+      {"remote", "role", "state", "since", "version", "next hop", "MAC", "device"}};
   std::string notes;
   for (const auto& r : list) {
     const auto found = r.find("next_hop");
     const json hop = found != r.end() && found->is_object() ? *found : json::object();
-    rows.push_back({text(r, "target"), text(r, "state"), duration(r, "state_for_ms"),
-                    text(r, "version"), text(hop, "ip"), text(hop, "mac"), text(hop, "device")});
+    rows.push_back({text(r, "target"), text(r, "role"), text(r, "state"),
+                    duration(r, "state_for_ms"), text(r, "version"), text(hop, "ip"),
+                    text(hop, "mac"), text(hop, "device")});
     notes += remote_notes(r);
   }
   return table(rows) + notes;
@@ -121,6 +122,11 @@ std::string render_status(const json& status) {
     out += table(rows);
   }
   return out;
+}
+
+std::string render_done(const json& reply) {
+  const std::string note = text(reply, "note", "");
+  return fmt::format("{}{}{}\n", text(reply, "done"), note.empty() ? "" : ", ", note);
 }
 
 std::string render_flows(const json& flows) {

@@ -7,6 +7,7 @@
 namespace lifeline::ctl {
 
 std::string render_status(const nlohmann::json& status);
+std::string render_done(const nlohmann::json& reply);
 std::string render_flows(const nlohmann::json& flows);
 std::string render_ports(const nlohmann::json& ports);
 std::string render_fdb(const nlohmann::json& fdb);

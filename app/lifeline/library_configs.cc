@@ -7,25 +7,6 @@
 
 namespace lifeline {
 
-flow::ManagementVlan management_vlan(const config::VlanScope& scope) {
-  using Kind = flow::ManagementVlan::Kind;
-  switch (scope.kind) {
-    case config::VlanScope::Kind::kAny: return {.kind = Kind::kAny, .vid = 0};
-    case config::VlanScope::Kind::kVid: return {.kind = Kind::kVid, .vid = scope.vid};
-    case config::VlanScope::Kind::kUntagged: break;
-  }
-  return {};
-}
-
-std::vector<flow::PortNo> trusted_ports(const config::Config& config) {
-  const auto& named = config.in_band.trusted_ports;
-  std::vector<flow::PortNo> trusted;
-  for (const auto& port : config.ports)
-    if (std::find(named.begin(), named.end(), port.name) != named.end())
-      trusted.push_back(port.number);
-  return trusted;
-}
-
 std::vector<port::PortSpec> port_specs(const config::Config& config) {
   std::vector<port::PortSpec> specs;
   for (const auto& port : config.ports) {
@@ -88,10 +69,6 @@ datapath::DatapathConfig datapath_config(const config::Config& config) {
   datapath.max_idle_sleep_us = config.idle_sleep_us;
   datapath.exact_entries = config.sizes.exact_entries;
   return datapath;
-}
-
-inband::Remote remote_of(const config::Controller& controller) {
-  return {.id = controller.to_string(), .ip = controller.address, .port = controller.port};
 }
 
 }  // namespace lifeline

@@ -7,8 +7,6 @@
 #include "base/mac_address.h"
 #include "config/config.h"
 #include "datapath/datapath.h"
-#include "flow/guards.h"
-#include "inband/facts.h"
 #include "ofagent/backend.h"
 #include "ofagent/switch_agent.h"
 #include "port/port_set.h"
@@ -17,9 +15,6 @@
 
 namespace lifeline {
 
-flow::ManagementVlan management_vlan(const config::VlanScope& scope);
-std::vector<flow::PortNo> trusted_ports(const config::Config& config);
-inband::Remote remote_of(const config::Controller& controller);
 std::vector<port::PortSpec> port_specs(const config::Config& config);
 ofagent::SwitchFacts switch_facts(const config::Config& config, MacAddress local_mac);
 ofagent::FailMode fail_mode(const config::Config& config);

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "config/identity.h"
+#include "control/inband_config.h"
 #include "library_configs.h"
 #include "options.h"
 #include "port/kernel_interface.h"
@@ -131,18 +132,11 @@ Expected<void> Switch::Impl::start_in_band() {
 }
 
 void Switch::Impl::set_in_band() {
-  inband->set_enabled(config.in_band.enabled);
-  inband->set_vlan(management_vlan(config.in_band.vlan));
-  inband->set_relay_arp(config.in_band.relay_arp);
-  inband->set_strict(config.in_band.strict);
-  inband->set_trusted_ports(trusted_ports(config));
-  inband->set_relay_dhcp(config.in_band.relay_dhcp);
+  control::configure_in_band(*inband, config.in_band, config.ports);
 }
 
 Expected<void> Switch::Impl::set_remotes() {
-  std::vector<inband::Remote> remotes;
-  for (const auto& controller : config.controllers) remotes.push_back(remote_of(controller));
-  return inband->set_remotes(std::move(remotes));
+  return control::configure_remotes(*inband, config.in_band, config.controllers);
 }
 
 Expected<std::unique_ptr<control::TlsThread>> Switch::Impl::make_tls(const config::Tls& files) {
@@ -156,7 +150,7 @@ std::unique_ptr<control::ControllerLink> Switch::Impl::make_link(
   if (controller.transport == config::Transport::kTls)
     link_tls = {.handshakes = &tls->handshakes(), .peer_name = controller.peer_name};
   return std::make_unique<control::ControllerLink>(io, *agent, *inband, clock,
-                                                   remote_of(controller),
+                                                   control::remote_of(controller),
                                                    agent_config(config).probe_interval, link_tls);
 }
 

@@ -21,6 +21,11 @@ std::optional<std::uint16_t> parse_tcp_port(std::string_view text) {
   return port;
 }
 
+bool is_a_hosts(const IpAddress& ip) {
+  if (ip.is_zero()) return false;
+  return ip.is_v4() ? ip.v4().value.host() < 0xe0000000 : !ip.v6().is_multicast();
+}
+
 Expected<Controller> checked(std::string_view text, std::string_view address,
                              std::optional<std::string_view> port) {
   Controller c;
@@ -35,9 +40,7 @@ Expected<Controller> checked(std::string_view text, std::string_view address,
         text, address);
   }
   c.address = *ip;
-  if (ip->is_zero() ||
-      (ip->is_v4() ? ip->v4().value.host() >= 0xe0000000 : ip->v6().is_multicast()))
-    return make_error("'{}': {} is not the address of a host", text, address);
+  if (!is_a_hosts(*ip)) return make_error("'{}': {} is not the address of a host", text, address);
   if (port) {
     const auto number = parse_tcp_port(*port);
     if (!number) return make_error("'{}': '{}' is no TCP port, 1..65535", text, *port);
@@ -87,6 +90,40 @@ Expected<Controller> parse_controller(std::string_view text) {
   return parsed;
 }
 
+Expected<AlsoReach> parse_also_reach(std::string_view text) {
+  if (text.starts_with("tcp:") || text.starts_with("ssl:"))
+    return make_error("'{}': an address without protocol is meant: {}", text, text.substr(4));
+  // The rest is a controller's.
+  const std::string whole = fmt::format("tcp:{}", text);
+  const bool bare_v6 = !text.starts_with('[') && text.find(':') != text.rfind(':');
+  if (bare_v6)
+    return make_error("'{}': an IPv6 address is written in brackets: [2001:db8::1]:6653", text);
+  const auto parsed = parse_target(whole);
+  if (parsed) return AlsoReach{parsed->address, parsed->port};
+  std::string_view host = text.substr(0, text.rfind(':'));
+  if (host.starts_with('[')) host = host.substr(1, host.find(']') - 1);
+  if (const auto ip = IpAddress::parse(host); ip && !is_a_hosts(*ip))
+    return make_error("'{}': {} is not the address of a host", text, host);
+  return make_error("'{}' is no address; it is written IP, IP:port or [IPv6]:port, port 1..65535",
+                    text);
+}
+
+Expected<AlsoNextHop> parse_also_next_hop(std::string_view text) {
+  if (const auto mac = MacAddress::parse(text)) {
+    if (mac->is_zero() || mac->is_multicast())
+      return make_error("'{}' is not the MAC address of one station", text);
+    return AlsoNextHop{{}, *mac};
+  }
+  const bool bracketed_text = text.starts_with('[') && text.ends_with(']');
+  const auto ip = IpAddress::parse(bracketed_text ? text.substr(1, text.size() - 2) : text);
+  if (!ip) {
+    return make_error("'{}' is no next hop; it is an IP address or a MAC address, without a port",
+                      text);
+  }
+  if (!is_a_hosts(*ip)) return make_error("'{}' is not the address of a host", text);
+  return AlsoNextHop{*ip, std::nullopt};
+}
+
 Expected<Listener> parse_listener(std::string_view text) {
   Listener l;
   if (text.starts_with("unix:")) {
@@ -125,6 +162,10 @@ std::string Controller::to_string() const {
   return fmt::format("{}:{}:{}", transport == Transport::kTls ? "ssl" : "tcp", bracketed(address),
                      port);
 }
+
+std::string AlsoReach::to_string() const { return fmt::format("{}:{}", bracketed(address), port); }
+
+std::string AlsoNextHop::to_string() const { return mac ? mac->to_string() : address.to_string(); }
 
 std::string Listener::to_string() const {
   if (kind == Kind::kUnix) return "unix:" + path;

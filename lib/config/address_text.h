@@ -12,6 +12,12 @@ namespace lifeline::config {
 // would be right.
 Expected<Controller> parse_controller(std::string_view text);
 
+// "IP[:port]", IPv6 in brackets: a controller of switches behind this one.
+Expected<AlsoReach> parse_also_reach(std::string_view text);
+
+// "IP" or a unicast MAC address: a next hop of switches behind this one.
+Expected<AlsoNextHop> parse_also_next_hop(std::string_view text);
+
 // "unix:<absolute path>", "ptcp:port[:ip]" or "pssl:port[:ip]".
 Expected<Listener> parse_listener(std::string_view text);
 

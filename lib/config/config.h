@@ -86,6 +86,24 @@ struct VlanScope {
   bool operator==(const VlanScope&) const = default;
 };
 
+// A controller of switches behind this one.
+struct AlsoReach {
+  IpAddress address;
+  std::uint16_t port = kDefaultControllerPort;
+
+  bool operator==(const AlsoReach&) const = default;
+  std::string to_string() const;  // "10.0.0.1:6653", "[2001:db8::1]:6653"
+};
+
+// A next hop of switches behind this one.
+struct AlsoNextHop {
+  IpAddress address;              // on a network of the local port; says nothing where there is…
+  std::optional<MacAddress> mac;  // …this: then it stands as given and the kernel is not asked
+
+  bool operator==(const AlsoNextHop&) const = default;
+  std::string to_string() const;  // "10.0.0.1", "02:11:22:33:44:55"
+};
+
 struct InBand {
   bool enabled = true;
   VlanScope vlan;
@@ -96,6 +114,8 @@ struct InBand {
   bool strict = false;  // (h), (i), (v) and (w) only to and from the next hops, never flooded
   // Names of ports behind which routers may be (flow/guards.h); empty: where the next hops are.
   std::vector<std::string> trusted_ports;
+  std::vector<AlsoReach> also_reach;
+  std::vector<AlsoNextHop> also_next_hop;
 
   bool operator==(const InBand&) const = default;
 };

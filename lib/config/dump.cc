@@ -94,19 +94,19 @@ std::string dump(const Config& c) {
   out += fmt::format("in_band:\n  enabled: {}\n  vlan: {}\n  relay_arp: {}\n  strict: {}\n",
                      c.in_band.enabled, vlan_text(c.in_band.vlan), c.in_band.relay_arp,
                      c.in_band.strict);
-  const auto& stations = c.in_band.relay_dhcp;
-  if (stations == std::vector{MacPrefix{}}) {
+  const auto list = [&](std::string_view key, const auto& elements, const auto& text) {
+    if (elements.empty()) return;
+    out += fmt::format("  {}:\n", key);
+    for (const auto& element : elements) out += fmt::format("    - {}\n", quoted(text(element)));
+  };
+  const auto to_text = [](const auto& address) { return address.to_string(); };
+  if (c.in_band.relay_dhcp == std::vector{MacPrefix{}})
     out += "  relay_dhcp: all\n";
-  } else if (!stations.empty()) {
-    out += "  relay_dhcp:\n";
-    for (const MacPrefix& prefix : stations)
-      out += fmt::format("    - {}\n", quoted(prefix.to_string()));
-  }
-  if (!c.in_band.trusted_ports.empty()) {
-    out += "  trusted_ports:\n";
-    for (const std::string& name : c.in_band.trusted_ports)
-      out += fmt::format("    - {}\n", quoted(name));
-  }
+  else
+    list("relay_dhcp", c.in_band.relay_dhcp, to_text);
+  list("trusted_ports", c.in_band.trusted_ports, [](const std::string& name) { return name; });
+  list("also_reach", c.in_band.also_reach, to_text);
+  list("also_next_hop", c.in_band.also_next_hop, to_text);
   out += fmt::format("fail_mode: {}\n", c.fail_mode == FailMode::kSecure ? "secure" : "standalone");
   out += fmt::format("inactivity_probe_s: {}\n", c.inactivity_probe_s);
   dump_texts("listen", c.listen, out);

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_set>
 
+#include "config/address_text.h"
 #include "config/loader.h"
 
 namespace lifeline::config {
@@ -11,12 +13,15 @@ void Loader::load_in_band(const Mapping& top) {
   const auto node = top.get("in_band");
   if (!node) return;
   const Mapping m(r_, *node, "in_band",
-                  {"enabled", "vlan", "relay_arp", "relay_dhcp", "strict", "trusted_ports"});
+                  {"enabled", "vlan", "relay_arp", "relay_dhcp", "strict", "trusted_ports",
+                   "also_reach", "also_next_hop"});
   boolean(m, "enabled", c_.in_band.enabled);
   boolean(m, "relay_arp", c_.in_band.relay_arp);
   boolean(m, "strict", c_.in_band.strict);
   load_trusted_ports(m);
   load_relay_dhcp(m);
+  load_addresses(m, "also_reach", &parse_also_reach, c_.in_band.also_reach);
+  load_addresses(m, "also_next_hop", &parse_also_next_hop, c_.in_band.also_next_hop);
   const auto value = m.get("vlan");
   if (!value) return;
   const std::string where = m.where("vlan");
@@ -67,6 +72,28 @@ void Loader::load_relay_dhcp(const Mapping& in_band) {
       r_.error(element, where, fmt::format("{} is there twice", *text));
     } else {
       stations.push_back(*prefix);
+    }
+  }
+}
+
+template <class T>
+void Loader::load_addresses(const Mapping& m, std::string_view key,
+                            Expected<T> (*parse)(std::string_view), std::vector<T>& out) {
+  const auto node = m.get(key);
+  if (!node) return;
+  std::unordered_set<std::string> known;
+  std::size_t i = 0;
+  for (const YAML::Node& element : r_.list(*node, m.where(key), "addresses")) {
+    const std::string where = fmt::format("{}[{}]", m.where(key), i++);
+    const auto text = r_.text(element, where);
+    if (!text) continue;
+    const auto parsed = parse(*text);
+    if (!parsed) {
+      r_.error(element, where, parsed.error().message);
+    } else if (!known.insert(parsed->to_string()).second) {
+      r_.error(element, where, fmt::format("{} is there twice", parsed->to_string()));
+    } else {
+      out.push_back(*parsed);
     }
   }
 }

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/expected.h"
 #include "config/config.h"
 #include "config/yaml_reader.h"
 
@@ -34,6 +35,10 @@ class Loader {
   void load_in_band(const Mapping& top);
   void load_trusted_ports(const Mapping& in_band);
   void load_relay_dhcp(const Mapping& in_band);
+  // A list of addresses, each once.
+  template <class T>
+  void load_addresses(const Mapping& m, std::string_view key,
+                      Expected<T> (*parse)(std::string_view), std::vector<T>& out);
   void load_listen(const Mapping& top);
   void load_openflow(const Mapping& top);
   void load_metrics(const Mapping& top);

@@ -13,6 +13,7 @@
 #include "control/capture_command.h"
 #include "control/dump_replies.h"
 #include "control/figures.h"
+#include "control/inband_commands.h"
 #include "control/metrics_page.h"
 #include "control/request.h"
 #include "control/trace_command.h"
@@ -25,29 +26,6 @@ using nlohmann::json;
 
 std::int64_t ms(Duration d) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
-}
-
-// Time since `when`, in ms; null for never.
-json age_ms(TimePoint now, TimePoint when) {
-  return when == TimePoint{} ? json() : json(ms(now - when));
-}
-
-const char* version_name(std::uint8_t wire_version) {
-  switch (wire_version) {
-    case 0x01: return "1.0";
-    case 0x04: return "1.3";
-    default: return nullptr;
-  }
-}
-
-json next_hop_json(const inband::NextHopStatus& hop, TimePoint now) {
-  return {{"ip", hop.ip.to_string()},
-          {"mac", hop.mac ? json(hop.mac->to_string()) : json()},
-          {"device", hop.device},
-          {"neighbour", hop.neighbour_state},
-          {"held", hop.held},
-          {"changed_ms_ago", age_ms(now, hop.changed.when)},
-          {"changed_why", hop.changed.why}};
 }
 
 // All rules of the flow tables, a slice at a time: {"flows": [...]}.
@@ -135,7 +113,10 @@ AdminCommands::AdminCommands(CommandParts parts) : p_(std::move(parts)), started
 std::unique_ptr<AdminReply> AdminCommands::handle(const json& request) const {
   const auto it = request.find("command");
   const std::string command = it != request.end() && it->is_string() ? it->get<std::string>() : "";
-  if (command == "status") return admin_reply(status());
+  if (command == "status") return status_reply(p_, started_);
+  if (command == "remotes") return remotes_reply(p_);
+  if (command == "remote") return remote_command(p_, request);
+  if (command == "in-band") return in_band_command(p_, request);
   if (command == "ports" && flag(request, "verbose"))
     return std::make_unique<VerbosePorts>(p_.ports, ports());
   if (command == "ports") return admin_reply(ports());
@@ -150,66 +131,9 @@ std::unique_ptr<AdminReply> AdminCommands::handle(const json& request) const {
     return std::make_unique<FlowsReply>(p_.agent.tables(), p_.clock);
   }
   return admin_error(
-      fmt::format("there is no command '{}'; there are status, flows, ports, fdb, stats, trace, "
-                  "capture, log and reload",
+      fmt::format("there is no command '{}'; there are status, remotes, remote, in-band, flows, "
+                  "ports, fdb, stats, trace, capture, log and reload",
                   command));
-}
-
-json AdminCommands::status() const {
-  const TimePoint now = p_.clock.now();
-  const inband::Status inband = p_.inband.status();
-  json remotes = json::array();
-  for (const auto& link : p_.links) {
-    const ControllerLink::Status s = link->status();
-    json remote{
-        {"target", s.target},
-        {"address", link->remote().ip.to_string()},
-        {"port", link->remote().port},
-        {"state", inband::connection_state_name(s.state)},
-        {"state_for_ms", ms(s.in_state)},
-        {"version", version_name(s.version) != nullptr ? json(version_name(s.version)) : json()},
-        {"connections", s.sessions},
-        {"attempts", s.attempts},
-        {"last_error", s.last_error},
-        {"next_hop", json()},
-        {"next_hops", json::array()}};
-    if (s.state == inband::ConnectionState::kConnected) remote["connected_for_ms"] = ms(s.in_state);
-    for (const auto& known : inband.remotes) {
-      if (known.remote.id != s.target) continue;
-      remote["reach"] = inband::reach_name(known.reach);
-      remote["reach_reason"] = known.reach_reason;
-      remote["reach_changed_ms_ago"] = age_ms(now, known.reach_changed.when);
-      remote["reach_changed_why"] = known.reach_changed.why;
-      for (const auto& hop : known.next_hops)
-        remote["next_hops"].push_back(next_hop_json(hop, now));
-      if (!known.next_hops.empty()) remote["next_hop"] = remote["next_hops"].front();
-    }
-    remotes.push_back(std::move(remote));
-  }
-  json rules = json::array();
-  for (const auto& rule : inband.rules) rules.push_back(hidden_rule_json(rule, now));
-  json log = json::array();
-  for (const auto& entry : inband.log)
-    log.push_back({{"age_ms", age_ms(now, entry.when)}, {"text", entry.what}});
-  return {
-      {"bridge", p_.bridge},
-      {"datapath_id", fmt::format("{:016x}", p_.backend.facts().datapath_id)},
-      {"uptime_ms", ms(now - started_)},
-      {"fail_mode", p_.agent.fail_mode() == ofagent::FailMode::kSecure ? "secure" : "standalone"},
-      {"standalone", p_.agent.standalone_active()},
-      {"in_band", inband.enabled ? "on" : "off"},
-      {"local",
-       {{"name", p_.local.name()},
-        {"mac", inband.local_mac ? json(inband.local_mac->to_string()) : json()},
-        {"mtu", p_.local.mtu()},
-        {"changed_ms_ago", age_ms(now, inband.local_changed.when)},
-        {"changed_why", inband.local_changed.why},
-        {"state", !p_.local.present() ? "missing"
-                  : p_.local.up()     ? "up"
-                                      : "down"}}},
-      {"remotes", std::move(remotes)},
-      {"hidden_rules", std::move(rules)},
-      {"log", std::move(log)}};
 }
 
 json AdminCommands::ports() const {
@@ -297,7 +221,7 @@ json figures_of(std::string_view name, json reply) {
     reply.erase("log");
   } else if (name == "perf") {
     return std::move(reply["workers"]);
-  } else if (name == "ports" || name == "hidden_rules") {
+  } else if (name == "ports" || name == "remotes" || name == "hidden_rules") {
     return std::move(reply[std::string(name)]);
   } else if (name == "stats") {
     json counters = json::object();
@@ -331,12 +255,9 @@ std::unique_ptr<AdminReply> AdminCommands::log(const json& request) const {
   for (const std::string_view name : log::kLibraries) {
     if (const auto own = log::level_of(name)) libraries[std::string(name)] = log::level_name(*own);
   }
-  json changes = json::array();
-  for (const auto& entry : p_.inband.status().log)
-    changes.push_back({{"age_ms", age_ms(p_.clock.now(), entry.when)}, {"text", entry.what}});
   return admin_reply({{"level", log::level_name(log::level())},
                       {"libraries", std::move(libraries)},
-                      {"changes", std::move(changes)}});
+                      {"changes", changes_json(p_)}});
 }
 
 }  // namespace lifeline::control

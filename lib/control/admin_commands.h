@@ -29,7 +29,7 @@ struct CommandParts {
   const Clock& clock;
   const ofagent::Backend& backend;
   const ofagent::SwitchAgent& agent;
-  const inband::InbandAgent& inband;
+  inband::InbandAgent& inband;
   datapath::Datapath& datapath;
   const port::PortSet& ports;
   const port::LocalPort& local;
@@ -38,15 +38,15 @@ struct CommandParts {
   const std::vector<std::unique_ptr<ControllerLink>>& links;
 };
 
-// Control lcore only. Reads; nothing it answers changes the switch, but for log level, captures and
-// a reload.
+// Control lcore only. It reads, but for log level, captures, remotes, in-band control on or off,
+// and a reload.
 class AdminCommands {
  public:
   explicit AdminCommands(CommandParts parts);
   // {"command": NAME, …} -> its reply; {"error"} for a command that does not exist.
   std::unique_ptr<AdminReply> handle(const nlohmann::json& request) const;
   // The same figures, cut to what a monitoring system takes, for DPDK's telemetry: "status",
-  // "ports", "stats", "perf", "hidden_rules" or "fdb"; an error for another name. In
+  // "remotes", "ports", "stats", "perf", "hidden_rules" or "fdb"; an error for another name. In
   // pieces; figures_of() takes what belongs to it out of the whole.
   std::unique_ptr<AdminReply> figures(std::string_view name) const;
 
@@ -54,7 +54,6 @@ class AdminCommands {
   std::unique_ptr<AdminReply> metrics() const;
 
  private:
-  nlohmann::json status() const;
   nlohmann::json ports() const;
   nlohmann::json stats() const;
   std::unique_ptr<AdminReply> log(const nlohmann::json& request) const;

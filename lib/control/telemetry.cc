@@ -86,6 +86,7 @@ rte_tel_data* fill(const json& document, int depth) {
 
 constexpr std::pair<const char*, const char*> kCommands[] = {
     {"status", "The switch, its local port and remotes. No parameters"},
+    {"remotes", "The remotes: role, connection, next hops. No parameters"},
     {"ports", "Ports, links and counters. No parameters"},
     {"stats", "Counters of what was dropped, by name. No parameters"},
     {"perf", "Counters of each lcore: packets, hits, misses, cycles. No parameters"},

@@ -24,18 +24,17 @@ json step_json(const datapath::Trace::Step& step) {
   return s;
 }
 
-json steps_json(const datapath::Trace& trace, const inband::Status& inband) {
+json steps_json(const datapath::Trace& trace, const inband::InbandAgent& inband) {
   json steps = json::array();
   for (const auto& step : trace.steps) {
     steps.push_back(step_json(step));
     if (!step.hidden) continue;
-    for (const auto& rule : inband.rules) {
-      if (rule.id != step.rule_id) continue;
-      json& s = steps.back();
-      s["letter"] = std::string(1, inband::kind_letter(rule.rule.kind));
-      s["kind"] = inband::kind_name(rule.rule.kind);
-      s["why"] = join(rule.rule.why, "; ");
-    }
+    const auto rule = inband.rule_status(step.rule_id);
+    if (!rule) continue;
+    json& s = steps.back();
+    s["letter"] = std::string(1, inband::kind_letter(rule->rule.kind));
+    s["kind"] = inband::kind_name(rule->rule.kind);
+    s["why"] = join(rule->rule.why, "; ");
   }
   return steps;
 }
@@ -81,7 +80,7 @@ std::unique_ptr<AdminReply> trace_command(const CommandParts& parts, const json&
   return admin_reply({{"in_port", port_json(*in_port)},
                       {"packet", trace->key},
                       {"bytes", packet->frame.size()},
-                      {"steps", steps_json(*trace, parts.inband.status())},
+                      {"steps", steps_json(*trace, parts.inband)},
                       {"operations", std::move(operations)},
                       {"outputs", std::move(outputs)},
                       {"cacheable", trace->cacheable},

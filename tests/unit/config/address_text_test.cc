@@ -62,6 +62,51 @@ TEST(ControllerText, ErrorsSayWhatWouldBeRight) {
   }
 }
 
+TEST(AlsoReachText, IsReadAndWritten) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"10.0.0.1", "10.0.0.1:6653"},
+      {"10.0.0.1:7", "10.0.0.1:7"},
+      {"[2001:db8::1]", "[2001:db8::1]:6653"},
+      {"[2001:db8::1]:7", "[2001:db8::1]:7"},
+  };
+  for (const auto& [text, again] : cases) {
+    const auto parsed = parse_also_reach(text);
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(parsed->to_string(), again);
+    EXPECT_EQ(parse_also_reach(again), *parsed);
+  }
+}
+
+TEST(AlsoReachText, ErrorsSayWhatWouldBeRight) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"ssl:10.0.0.1", "'ssl:10.0.0.1': an address without protocol is meant: 10.0.0.1"},
+      {"2001:db8::1", "'2001:db8::1': an IPv6 address is written in brackets: [2001:db8::1]:6653"},
+      {"10.0.0.1:0",
+       "'10.0.0.1:0' is no address; it is written IP, IP:port or [IPv6]:port, port 1..65535"},
+      {"host:1", "'host:1' is no address; it is written IP, IP:port or [IPv6]:port, port 1..65535"},
+      {"", "'' is no address; it is written IP, IP:port or [IPv6]:port, port 1..65535"},
+      {"[::1", "'[::1' is no address; it is written IP, IP:port or [IPv6]:port, port 1..65535"},
+      {"224.0.0.1:1", "'224.0.0.1:1': 224.0.0.1 is not the address of a host"},
+  };
+  for (const auto& [text, message] : cases) {
+    const auto parsed = parse_also_reach(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().message, message);
+  }
+}
+
+TEST(AlsoNextHopText, IsAnIpOrAMacAddress) {
+  EXPECT_EQ(parse_also_next_hop("10.0.0.1")->to_string(), "10.0.0.1");
+  EXPECT_EQ(parse_also_next_hop("fe80::1")->to_string(), "fe80::1");
+  EXPECT_EQ(parse_also_next_hop("[fe80::1]")->to_string(), "fe80::1");
+  const auto mac = parse_also_next_hop("02:11:22:33:44:55");
+  ASSERT_TRUE(mac && mac->mac);
+  EXPECT_EQ(mac->to_string(), "02:11:22:33:44:55");
+  for (const char* wrong : {"", "10.0.0", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "255.1.2.3",
+                            "10.0.0.1/24", "ff02::1", "gateway"})
+    EXPECT_FALSE(parse_also_next_hop(wrong)) << wrong;
+}
+
 TEST(ListenerText, IsReadAndWritten) {
   const std::pair<const char*, const char*> cases[] = {
       {"unix:/run/x.mgmt", "unix:/run/x.mgmt"},   {"ptcp:6654", "ptcp:6654:127.0.0.1"},

@@ -128,6 +128,19 @@ INSTANTIATE_TEST_SUITE_P(
              "address, like \"52:54:00\", nor a whole one"},
         Case{"in_band: {relay_dhcp: ['52', '52']}",
              "t:1:30: in_band.relay_dhcp[1]: 52 is there twice"},
+        Case{"in_band: {also_reech: [10.0.0.1]}",
+             "t:1:11: in_band: unknown key 'also_reech'; did you mean 'also_reach'?"},
+        Case{"in_band:\n  also_reach: [10.0.0.1, 'tcp:10.0.0.2:6653', 10.0.0.1:6653]",
+             "t:2:26: in_band.also_reach[1]: 'tcp:10.0.0.2:6653': an address without protocol is "
+             "meant: 10.0.0.2:6653\n"
+             "t:2:47: in_band.also_reach[2]: 10.0.0.1:6653 is there twice"},
+        Case{"in_band: {also_next_hop: [10.0.0.1:80, 01:00:5e:00:00:01, 10.0.0.1, 10.0.0.1]}",
+             "t:1:27: in_band.also_next_hop[0]: '10.0.0.1:80' is no next hop; it is an IP address "
+             "or "
+             "a MAC address, without a port\n"
+             "t:1:40: in_band.also_next_hop[1]: '01:00:5e:00:00:01' is not the MAC address of one "
+             "station\n"
+             "t:1:69: in_band.also_next_hop[3]: 10.0.0.1 is there twice"},
         Case{"in_band: {vlan: all}",
              "t:1:17: in_band.vlan: 'all' is not untagged, any or a VLAN id, 1..4094"},
         Case{"in_band: {vlan: 007}",

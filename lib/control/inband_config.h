@@ -1,0 +1,28 @@
+// What in-band control takes from a configuration: at the start, and at each reload.
+#pragma once
+
+#include <vector>
+
+#include "base/expected.h"
+#include "config/config.h"
+#include "inband/agent.h"
+#include "inband/facts.h"
+
+namespace lifeline::control {
+
+inband::Remote remote_of(const config::Controller& controller);
+inband::Remote remote_of(const config::AlsoReach& reach, inband::Origin origin);
+inband::Remote remote_of(const config::AlsoNextHop& hop, inband::Origin origin);
+
+// Everything of `in_band` but the remotes. `ports` give the trusted ports their numbers. Control
+// lcore only.
+void configure_in_band(inband::InbandAgent& agent, const config::InBand& in_band,
+                       const std::vector<config::Port>& ports);
+
+// The remotes that the controllers and `in_band` make, in place of those of the configuration
+// before; what the operator added stays. Old rules are replaced by new ones with no moment in which
+// neither stands. An error, and no change, if in-band control refuses a remote. Control lcore only.
+Expected<void> configure_remotes(inband::InbandAgent& agent, const config::InBand& in_band,
+                                 const std::vector<config::Controller>& controllers);
+
+}  // namespace lifeline::control
