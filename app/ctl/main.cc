@@ -121,6 +121,8 @@ int main(int argc, char** argv) {
       });
   add_remote_commands(app, options, status);
   add_in_band_command(app, options, status);
+  add("offload", "what NICs do for control traffic: each port's rules, and why no better",
+      lifeline::ctl::render_offload);
   add("fdb", "where MAC addresses were learned", lifeline::ctl::render_fdb);
   add("stats", "every drop counter with its meaning", lifeline::ctl::render_stats);
 

@@ -14,6 +14,7 @@ std::string render_fdb(const nlohmann::json& fdb);
 std::string render_stats(const nlohmann::json& stats);
 std::string render_remotes(const nlohmann::json& status);
 std::string render_verbose_ports(const nlohmann::json& ports);
+std::string render_offload(const nlohmann::json& offload);
 std::string render_trace(const nlohmann::json& trace);
 std::string render_log_levels(const nlohmann::json& log);
 std::string render_log(const nlohmann::json& log);

@@ -46,6 +46,7 @@ Switch::Impl::~Impl() {
   admin.reset();
   commands.reset();
   loop.reset();
+  offload.reset();
   listeners.clear();
   links.clear();
   tls.reset();
@@ -80,6 +81,7 @@ Expected<void> Switch::Impl::open_ports() {
   port::PortSetConfig port_config;
   port_config.n_slots = n_slots;
   port_config.extra_mbufs = config.sizes.mbufs;
+  port_config.control_queues = config.offload.enabled && config.in_band.enabled;
   auto set = port::PortSet::create(
       port_config, [this](std::function<void()> f) { retired->retire_call(std::move(f)); });
   if (!set) return tl::make_unexpected(set.error());
@@ -172,21 +174,25 @@ Expected<void> Switch::Impl::start_openflow() {
     listeners.push_back(make_listener(where));
     if (const auto listening = listeners.back()->listen(); !listening) return listening;
   }
-  loop = std::make_unique<control::ControlLoop>(control::LoopParts{.io = io,
-                                                                   .clock = clock,
-                                                                   .qsbr = *qsbr,
-                                                                   .retired = *retired,
-                                                                   .ports = *ports,
-                                                                   .device_thread = *device_thread,
-                                                                   .local = *local,
-                                                                   .datapath = *datapath,
-                                                                   .fdb = *fdb,
-                                                                   .kernel_events = *kernel_events,
-                                                                   .inband = *inband,
-                                                                   .backend = *backend,
-                                                                   .agent = *agent,
-                                                                   .links = links,
-                                                                   .listeners = listeners});
+  offload = std::make_unique<control::OffloadKeeper>(*ports, *device_thread, *datapath, clock);
+  loop = std::make_unique<control::ControlLoop>(
+      control::LoopParts{.io = io,
+                         .clock = clock,
+                         .qsbr = *qsbr,
+                         .retired = *retired,
+                         .ports = *ports,
+                         .device_thread = *device_thread,
+                         .offload = *offload,
+                         .local = *local,
+                         .datapath = *datapath,
+                         .fdb = *fdb,
+                         .kernel_events = *kernel_events,
+                         .inband = *inband,
+                         .backend = *backend,
+                         .agent = *agent,
+                         .links = links,
+                         .listeners = listeners,
+                         .control_queue_sleep_us = config.idle_sleep_us});
   return {};
 }
 
@@ -203,6 +209,7 @@ Expected<void> Switch::Impl::start_admin() {
                             .local = *local,
                             .fdb = *fdb,
                             .loop = *loop,
+                            .offload = *offload,
                             .links = links});
   admin = std::make_unique<control::AdminServer>(
       io, config.run_dir + "/" + config.bridge + ".ctl",

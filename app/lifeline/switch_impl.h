@@ -18,6 +18,7 @@
 #include "control/controller_link.h"
 #include "control/listener.h"
 #include "control/metrics_server.h"
+#include "control/offload_keeper.h"
 #include "control/telemetry.h"
 #include "control/tls_thread.h"
 #include "datapath/datapath.h"
@@ -90,6 +91,7 @@ struct Switch::Impl {
   std::unique_ptr<control::TlsThread> tls;  // unset: nothing speaks TLS
   std::vector<std::unique_ptr<control::ControllerLink>> links;
   std::vector<std::unique_ptr<control::Listener>> listeners;
+  std::unique_ptr<control::OffloadKeeper> offload;
   std::unique_ptr<control::ControlLoop> loop;
   std::unique_ptr<control::AdminCommands> commands;
   std::unique_ptr<control::AdminServer> admin;

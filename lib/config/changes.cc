@@ -29,6 +29,8 @@ void each_key(bool moves, const Visit& visit) {
   visit(
       "in_band", kAtOnce, [](auto& c) -> auto& { return c.in_band; });
   visit(
+      "offload", kRestart, [](auto& c) -> auto& { return c.offload; });
+  visit(
       "fail_mode", kAtOnce, [](auto& c) -> auto& { return c.fail_mode; });
   visit(
       "inactivity_probe_s", kAtOnce, [](auto& c) -> auto& { return c.inactivity_probe_s; });

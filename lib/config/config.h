@@ -120,6 +120,16 @@ struct InBand {
   bool operator==(const InBand&) const = default;
 };
 
+// What NICs do for control traffic (rte_flow).
+struct Offload {
+  bool enabled = true;  // where a NIC can keep data out of a queue of its own
+  // Packets per second and port, 100..10000000, by the control queue that are no known session's
+  // and that the control lcore forwards itself.
+  std::uint32_t foreign_pps = 10'000;
+
+  bool operator==(const Offload&) const = default;
+};
+
 enum class FailMode : std::uint8_t { kSecure, kStandalone };
 
 // Where OpenFlow clients on this machine (ovs-ofctl, lifelinectl) connect to.
@@ -168,6 +178,7 @@ struct Config {
   std::vector<Controller> controllers;
   Tls tls;  // all empty unless some controller or listener uses it
   InBand in_band;
+  Offload offload;
   FailMode fail_mode = FailMode::kStandalone;  // as Open vSwitch's
   // Seconds of silence, 1..3600, after which a controller is asked for a sign of life. The
   // connection is given up after twice as much; stand-alone forwarding begins after three times as

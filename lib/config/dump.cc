@@ -107,6 +107,8 @@ std::string dump(const Config& c) {
   list("trusted_ports", c.in_band.trusted_ports, [](const std::string& name) { return name; });
   list("also_reach", c.in_band.also_reach, to_text);
   list("also_next_hop", c.in_band.also_next_hop, to_text);
+  out += fmt::format("offload:\n  enabled: {}\n  foreign_pps: {}\n",
+                     c.offload.enabled ? "auto" : "off", c.offload.foreign_pps);
   out += fmt::format("fail_mode: {}\n", c.fail_mode == FailMode::kSecure ? "secure" : "standalone");
   out += fmt::format("inactivity_probe_s: {}\n", c.inactivity_probe_s);
   dump_texts("listen", c.listen, out);

@@ -42,6 +42,7 @@ class Loader {
   void load_listen(const Mapping& top);
   void load_openflow(const Mapping& top);
   void load_metrics(const Mapping& top);
+  void load_offload(const Mapping& top);
   void load_sizes(const Mapping& top);
   void load_rest(const Mapping& top);
   void load_log(const Mapping& top);

@@ -15,6 +15,7 @@
 #include "control/figures.h"
 #include "control/inband_commands.h"
 #include "control/metrics_page.h"
+#include "control/offload_command.h"
 #include "control/request.h"
 #include "control/trace_command.h"
 #include "flow/format.h"
@@ -124,6 +125,7 @@ std::unique_ptr<AdminReply> AdminCommands::handle(const json& request) const {
   if (command == "capture") return capture_command(p_, request);
   if (command == "trace") return trace_command(p_, request);
   if (command == "reload") return admin_reply_later(p_.reload);
+  if (command == "offload") return admin_reply(offload_json(p_.offload));
   if (command == "fdb") return fdb_reply(p_.fdb, p_.datapath.now_s());
   if (command == "stats") return admin_reply(stats());
   if (command == "flows") {
@@ -132,7 +134,7 @@ std::unique_ptr<AdminReply> AdminCommands::handle(const json& request) const {
   }
   return admin_error(
       fmt::format("there is no command '{}'; there are status, remotes, remote, in-band, flows, "
-                  "ports, fdb, stats, trace, capture, log and reload",
+                  "ports, fdb, offload, stats, trace, capture, log and reload",
                   command));
 }
 
@@ -219,6 +221,10 @@ json figures_of(std::string_view name, json reply) {
   if (name == "status") {
     reply.erase("hidden_rules");
     reply.erase("log");
+  } else if (name == "offload") {
+    json ports = std::move(reply["ports"]);
+    for (json& port : ports) port.erase("rules");
+    return ports;
   } else if (name == "perf") {
     return std::move(reply["workers"]);
   } else if (name == "ports" || name == "remotes" || name == "hidden_rules") {

@@ -35,6 +35,7 @@ struct CommandParts {
   const port::LocalPort& local;
   const table::Fdb& fdb;
   const ControlLoop& loop;
+  const OffloadKeeper& offload;
   const std::vector<std::unique_ptr<ControllerLink>>& links;
 };
 

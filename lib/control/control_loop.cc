@@ -11,6 +11,8 @@ namespace {
 
 // Sizes of the pieces of work between two looks at the control packets.
 constexpr std::size_t kPacketsPerLook = 256;
+// Of the control queues: before anything else, and no more than about a slice.
+constexpr std::size_t kControlQueueBudget = 256;
 constexpr std::uint32_t kLocalBurst = 32;
 constexpr int kSocketHandlersPerTurn = 8;
 constexpr std::size_t kNetlinkDatagramsPerTurn = 8;
@@ -89,11 +91,12 @@ bool ControlLoop::move_packets() {
   const TimePoint now = p_.clock.now();
   stats_.longest_turn = std::max(stats_.longest_turn, now - last_look_);
   last_look_ = now;
+  const std::size_t from_nics = p_.datapath.poll_control_queues(kControlQueueBudget);
   const std::size_t from_workers = p_.datapath.poll_control(*this, kPacketsPerLook);
   std::array<rte_mbuf*, kLocalBurst> frames;
   const std::uint32_t n = p_.local.read_burst(frames.data(), kLocalBurst);
   if (n > 0) p_.datapath.process_local(std::span(frames).first(n));
-  return from_workers > 0 || n > 0;
+  return from_nics > 0 || from_workers > 0 || n > 0;
 }
 
 void ControlLoop::to_local(std::span<rte_mbuf*> frames) {
@@ -156,6 +159,7 @@ bool ControlLoop::read_kernel_events() {
 
 bool ControlLoop::run_agents(TimePoint now) {
   if (now >= p_.inband.next_deadline()) p_.inband.run(now);
+  p_.offload.run(p_.inband, now);
   const bool more = p_.agent.run();
   for (const auto& link : p_.links) link->poll(now);
   for (const auto& listener : p_.listeners) listener->poll();
@@ -228,6 +232,15 @@ void ControlLoop::links_changed(const std::vector<flow::PortNo>& changed) {
   }
 }
 
+// Sockets are looked at in every turn anyway.
+void ControlLoop::nap() {
+  if (p_.control_queue_sleep_us == 0) return;
+  p_.qsbr.offline(sync::kControlSlot);
+  std::this_thread::sleep_for(std::chrono::microseconds{p_.control_queue_sleep_us});
+  p_.qsbr.online(sync::kControlSlot);
+  last_look_ = p_.clock.now();
+}
+
 void ControlLoop::sleep(TimePoint now) {
   TimePoint deadline = std::min(now + kLongestSleep, next_housekeeping_);
   deadline = std::min(deadline, p_.inband.next_deadline());
@@ -243,6 +256,10 @@ void ControlLoop::sleep(TimePoint now) {
     return;
   }
   short_waits_ = 0;
+  if (p_.datapath.has_control_queues()) {
+    nap();
+    return;
+  }
 
   tap_watch_.watch(p_.local.fd());
   tap_watch_.arm();

@@ -17,6 +17,10 @@
 // only while the loop sleeps, so under load it makes no system call. While asleep the lcore is
 // offline for QSBR: no grace period waits for it.
 //
+// Where a port has a control queue, the loop polls it in every turn, before all else, and does not
+// sleep in epoll: a NIC's queue announces nothing. It sleeps as long as an idle worker may (0: not
+// at all).
+//
 // Invariants. Nothing here blocks but that sleep. Control packets go first in every turn. Every
 // queue that is read here is bounded by its producer and counts what it drops.
 //
@@ -39,6 +43,7 @@
 #include "control/controller_link.h"
 #include "control/fd_watch.h"
 #include "control/listener.h"
+#include "control/offload_keeper.h"
 #include "datapath/datapath.h"
 #include "inband/agent.h"
 #include "netlink/event_socket.h"
@@ -61,6 +66,7 @@ struct LoopParts {
   sync::RetireList& retired;
   port::PortSet& ports;
   port::DeviceThread& device_thread;
+  OffloadKeeper& offload;
   port::LocalPort& local;
   datapath::Datapath& datapath;
   table::Fdb& fdb;
@@ -70,6 +76,8 @@ struct LoopParts {
   ofagent::SwitchAgent& agent;
   std::vector<std::unique_ptr<ControllerLink>>& links;
   std::vector<std::unique_ptr<Listener>>& listeners;
+  // Longest sleep while there are control queues, which announce nothing; 0: none.
+  std::uint32_t control_queue_sleep_us = 0;
 };
 
 class ControlLoop final : public datapath::ControlHandler {
@@ -104,6 +112,7 @@ class ControlLoop final : public datapath::ControlHandler {
   void refresh_links();
   void links_changed(const std::vector<flow::PortNo>& changed);
   void sleep(TimePoint now);
+  void nap();
 
   void to_local(std::span<rte_mbuf*> frames) override;
   void packet_in(const datapath::PacketIn& packet) override;

@@ -91,6 +91,7 @@ constexpr std::pair<const char*, const char*> kCommands[] = {
     {"stats", "Counters of what was dropped, by name. No parameters"},
     {"perf", "Counters of each lcore: packets, hits, misses, cycles. No parameters"},
     {"hidden_rules", "The hidden rules of in-band control. No parameters"},
+    {"offload", "What NICs bring to the control queues, by port. No parameters"},
     {"fdb", "How many addresses are learned, in all and by port. No parameters"},
 };
 

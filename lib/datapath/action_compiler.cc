@@ -111,7 +111,7 @@ void ActionCompiler::output(const flow::Output& o, const Source& source) {
         why_nothing_ = DropReason::kReservedMulticast;
         return;
       }
-      consumer({.code = OpCode::kNormal}, source);
+      consumer({.code = OpCode::kNormal, .c = source.kind}, source);
       return;
     case flow::kPortFlood: consumer({.code = OpCode::kFlood}, source); return;
     case flow::kPortAll: consumer({.code = OpCode::kAll}, source); return;

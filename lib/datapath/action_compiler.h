@@ -28,6 +28,7 @@ class ActionCompiler {
     bool table_miss = false;
     bool hidden = false;
     bool packet_out = false;
+    std::uint8_t kind = 0;  // of a hidden rule: 0 for (a)
   };
 
   ActionCompiler(const World& world, const packet::FlowKey& key, Decision* out)

@@ -15,6 +15,9 @@
 namespace lifeline::datapath {
 namespace {
 
+// A few turns of a worker: what waits longer is late, and its mbufs are the control queue's.
+constexpr std::uint32_t kExcessRing = 256;
+
 int run_worker(void* worker) {
   static_cast<Worker*>(worker)->run();
   return 0;
@@ -57,6 +60,8 @@ Datapath::Impl::Impl(const DatapathConfig& config, table::Tables& tables, table:
   for (std::uint32_t i = 0; i < shared.n_slots * shared.n_slots; ++i) {
     shared.handoff.push_back(std::make_unique<sync::SpscRing<rte_mbuf>>(config.ring_size));
   }
+  for (std::uint32_t s = 0; s < shared.n_slots; ++s)
+    shared.excess.push_back(std::make_unique<sync::SpscRing<rte_mbuf>>(kExcessRing));
   control = std::make_unique<Lane>(shared, sync::kControlSlot, config.control_exact_entries);
   for (std::uint32_t s = 1; s < shared.n_slots; ++s) {
     workers.push_back(std::make_unique<Worker>(shared, s));
@@ -71,6 +76,7 @@ Datapath::Impl::~Impl() {
     free_all(up->upcall);
   }
   for (auto& ring : shared.handoff) free_all(*ring);
+  for (auto& ring : shared.excess) free_all(*ring);
   if (shared.wake_fd >= 0) close(shared.wake_fd);
   shared.qsbr.unregister_reader(sync::kControlSlot);
 }
@@ -103,6 +109,7 @@ Expected<std::unique_ptr<Datapath>> Datapath::create(const DatapathConfig& confi
         "index); ask for fewer entries",
         impl->workers.size(), config.exact_entries);
   }
+  if (auto ok = impl->start_control_queues(); !ok) return tl::make_unexpected(ok.error());
   impl->shared.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (impl->shared.wake_fd < 0) return make_error("datapath: eventfd: {}", std::strerror(errno));
   return std::unique_ptr<Datapath>(new Datapath(std::move(impl)));

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/expected.h"
+#include "datapath/control_queue.h"
 #include "datapath/drop_reason.h"
 #include "datapath/translate.h"
 #include "flow/action.h"
@@ -60,6 +61,9 @@ struct DatapathConfig {
   std::uint32_t dhcp_replies_per_s = 1'000;
   std::uint32_t next_hop_arps_per_s = 100;
   std::uint32_t path_mtu_per_s = 100;
+  // Of each port's control queue: packets per second that are no known session's, for each of the
+  // two kinds (control_queue.h).
+  std::uint32_t foreign_per_s = 10'000;
   // A next hop that another port claims to have is asked where it was, and moved if it has not been
   // heard there for so long after.
   std::uint32_t move_confirm_ms = 500;
@@ -170,6 +174,15 @@ class Datapath final : public flow::GuardWriter {
   // packets (of which the first leave the others a share; what is beyond a rate counts an eighth),
   // and sends what this lcore's TX buffers hold. Returns how many it handled.
   std::size_t poll_control(ControlHandler& handler, std::size_t budget);
+
+  // Polls the control queues of the ports, at most `budget` packets, and forwards what is control
+  // traffic, and of the rest what the rates allow. Returns how many it received.
+  std::size_t poll_control_queues(std::size_t budget);
+  bool has_control_queues() const;
+  ControlQueueCounts control_queue_counts(std::uint8_t port_index) const;
+  // Packets that a hidden rule of this kind (0: (a)) matched and that came by a data queue of a
+  // port that has a control queue.
+  std::uint64_t hidden_by_data_queue(std::uint8_t port_index, std::uint32_t kind) const;
 
   // -- sleeping: readable when a ring got its first entry after arm_wakeup(). arm_wakeup() returns
   // false if something waits already (do not sleep then).

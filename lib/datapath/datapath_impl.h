@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "datapath/control_queue.h"
 #include "datapath/datapath.h"
 #include "datapath/lane.h"
 #include "datapath/move_watch.h"
@@ -28,6 +29,7 @@ struct Datapath::Impl {
   MoveWatch moves;
   std::array<std::uint64_t, kEvents> events{};
   std::shared_ptr<Capture> capture;  // null: none runs
+  ControlQueues control_queues;
   // Of packet-ins: the handler may send packet-outs, which use the lane's.
   std::unique_ptr<std::byte[]> upcall_scratch = std::make_unique<std::byte[]>(kMaxFrameBytes + 1);
   std::unique_ptr<Decision> decision = std::make_unique<Decision>();
@@ -57,6 +59,10 @@ struct Datapath::Impl {
   void stop_capture();
   bool can_be_behind(PortNo port) const;  // may the FDB say that an address is behind it?
   std::size_t deliver_upcalls(ControlHandler& handler, std::size_t budget);
+  // -- control_queue.cc
+  Expected<void> start_control_queues();
+  std::uint32_t sort_control_burst(rte_mbuf** m, std::uint32_t n, const port::RxQueue& queue);
+  void hand_to_worker(rte_mbuf* m, PortNo in_port, std::uint8_t index);
   bool anything_waits() const;
   Expected<rte_mbuf*> make_packet(std::span<const std::byte> frame) const;
 };

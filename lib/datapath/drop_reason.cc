@@ -49,6 +49,9 @@ constexpr std::array<DropReasonText, kDropReasons> kTexts = {{
     {"relay_metered",
      "in_band.relay_dhcp, relay_arp: a DHCP message or router advertisement for switches behind "
      "this one, beyond the rate of its port"},
+    {"control_queue_excess",
+     "by the control queue of a NIC, no known session's, beyond offload.foreign_pps, and the "
+     "worker's ring for such was full"},
 }};
 
 constexpr std::array<DropReasonText, kEvents> kEventTexts = {{

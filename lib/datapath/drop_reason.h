@@ -46,8 +46,9 @@ enum class DropReason : std::uint8_t {
   kStrictUnknown,
   kRouterUntrusted,
   kRelayMetered,
+  kControlQueueExcess,
 };
-inline constexpr std::size_t kDropReasons = 37;
+inline constexpr std::size_t kDropReasons = 38;
 
 // What else is worth counting by name: nothing was dropped.
 enum class Event : std::uint8_t { kFdbMoveProbed, kFdbMoveConfirmed, kRelayed };

@@ -199,6 +199,16 @@ void Lane::report_source(const LearnRecord& record) {
   raised_ = true;
 }
 
+// What a NIC with a control queue should have brought there. A priority tag is beyond its rules.
+void Lane::count_unsteered(const Packet& p, Op op, std::uint16_t vlan) {
+  if (steered_ || slot_ == sync::kControlSlot || op.c >= kHiddenKinds) return;
+  const std::uint8_t index = world_.view->index_of[p.in_port];
+  if (index == port::kNoIndex || !world_.view->entries[index].has_control_queue) return;
+  const auto* bytes = rte_pktmbuf_mtod(p.m, const std::uint8_t*);
+  if (vlan == 0 && bytes[12] == 0x81 && bytes[13] == 0x00) return;
+  stats_.hidden_by_data_queue[index][op.c].add(1);
+}
+
 void Lane::op_normal(Packet& p, Op op, CachedDecision* memo) {
   const bool last = (op.flags & kOpLast) != 0;
   const std::uint16_t vlan = vlan_of(p.m);
@@ -210,6 +220,7 @@ void Lane::op_normal(Packet& p, Op op, CachedDecision* memo) {
     report_source({src.to_u64(), vlan, p.in_port});
   }
   const bool hidden = (op.flags & kOpHidden) != 0;
+  if (hidden) count_unsteered(p, op, vlan);
   // Not for LOCAL only: (h) and (i) together would else be a tunnel of any rate.
   const bool stranger = hidden && p.in_port != flow::kPortLocal && !is_from_known_next_hop(p);
   if (stranger && !meters_of(p).inband.take(now_tsc_)) {

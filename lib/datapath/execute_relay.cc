@@ -26,7 +26,7 @@ bool Lane::relayed(const std::uint64_t* words, Packet p) {
     return true;
   }
   stats_.relayed.add(1);
-  op_normal(p, {.code = OpCode::kNormal, .flags = kOpHidden | kOpLast});
+  op_normal(p, {.code = OpCode::kNormal, .flags = kOpHidden | kOpLast, .c = kHiddenKinds});
   if (p.m != nullptr) rte_pktmbuf_free(p.m);
   return true;
 }

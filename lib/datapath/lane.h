@@ -25,6 +25,8 @@ inline constexpr std::uint32_t kBurst = 32;
 inline constexpr std::uint32_t kTxBuffer = 64;
 inline constexpr std::uint32_t kIdleFlow_s = 10;  // an entry unused for so long is swept
 
+inline constexpr std::uint32_t kHiddenKinds = 26;  // letters
+
 // Written by one thread, read by any.
 class Tally {
  public:
@@ -43,6 +45,8 @@ struct LaneStats {
   Tally busy_cycles, idle_cycles;
   Tally relayed;  // Event::kRelayed
   std::array<Tally, kDropReasons> drops;
+  // By port index and letter of the rule, of ports with a control queue.
+  std::array<std::array<Tally, kHiddenKinds>, port::kMaxPorts + 1> hidden_by_data_queue;
 };
 
 class Lane {
@@ -60,6 +64,9 @@ class Lane {
   // Sends what the TX buffers hold, and what other slots handed over; sweeps a few idle entries;
   // wakes the control lcore if it has something to do. Returns frames handed over by others.
   std::uint32_t end();
+
+  // A worker's part of what came by the control queues. Returns how many packets.
+  std::uint32_t process_excess();
 
   void drop(rte_mbuf* packet, DropReason reason) {
     count_drop(reason, packet);
@@ -126,6 +133,7 @@ class Lane {
   // `memo`: of a cached kNormal decision, to keep where the packet went if the next one may go
   // there unasked.
   void op_normal(Packet& p, Op op, CachedDecision* memo = nullptr);
+  void count_unsteered(const Packet& p, Op op, std::uint16_t vlan);
   void report_source(const LearnRecord& record);
   void ask_for(std::uint16_t vlan, const MacAddress& mac);
   void op_flood(Packet& p, Op op, bool all, bool to_local);
@@ -160,7 +168,8 @@ class Lane {
   std::uint32_t misses_left_ = 0;
   bool learns_ = true;
   Capture* capture_ = nullptr;
-  bool raised_ = false;  // something went into a ring to the control lcore
+  bool steered_ = false;  // the burst in hand came by a control queue
+  bool raised_ = false;   // something went into a ring to the control lcore
 
   struct TxBuffer {
     std::uint32_t n = 0;

@@ -71,6 +71,8 @@ struct Shared {
   std::vector<std::unique_ptr<UpRings>> up;  // by slot
   // handoff[from * n_slots + to]: frames for a TX queue that slot `to` owns.
   std::vector<std::unique_ptr<sync::SpscRing<rte_mbuf>>> handoff;
+  // By slot: what came by the control queues and is a worker's work (control_queue.h).
+  std::vector<std::unique_ptr<sync::SpscRing<rte_mbuf>>> excess;
   // True while the control lcore is about to sleep or asleep; the first lane to put something into
   // a ring then clears it and writes wake_fd, so a sleep costs one system call, not one a packet.
   std::atomic<bool> control_asleep{false};

@@ -3,6 +3,7 @@
 #include "datapath/action_compiler.h"
 #include "datapath/nd_guard.h"
 #include "datapath/relay.h"
+#include "flow/steering.h"
 
 namespace lifeline::datapath {
 namespace {
@@ -107,7 +108,10 @@ void translate(const World& world, const packet::FlowKey& key, const rte_mbuf* p
   if (hidden != nullptr) {
     note(out, hidden, 0, true);
     out->hidden = true;
-    const Source source{.cookie = hidden->rule.cookie, .hidden = true};
+    const Source source{
+        .cookie = hidden->rule.cookie,
+        .hidden = true,
+        .kind = static_cast<std::uint8_t>(flow::kHiddenPriorityOfA - hidden->rule.priority)};
     if (world.guards->wants_strict(key)) compiler.emit({.code = OpCode::kStrict});
     if (hidden->rule.instructions.apply) compiler.run(*hidden->rule.instructions.apply, source);
   } else if (ingress_filtered(world.view->find(static_cast<flow::PortNo>(key.in_port)), key)) {

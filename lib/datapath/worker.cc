@@ -38,6 +38,7 @@ std::uint32_t Worker::turn() {
     moved += n;
     lane_.process(burst, n, q.port_no);
   }
+  moved += lane_.process_excess();
   moved += lane_.end();
   LaneStats& stats = lane_.stats();
   // The turn before this one ends where this one starts: one reading of the clock per turn.

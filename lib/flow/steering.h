@@ -17,6 +17,9 @@ enum class SteeringValue : std::uint8_t {
   kOtherRemote,  // (f), (g), (t), (u)
 };
 
+// Of (a); each later letter of a hidden rule has one less (inband/inband_rules.h).
+inline constexpr std::uint32_t kHiddenPriorityOfA = 18181809;
+
 struct SteeringIntent {
   std::string name;  // "(i) from-remote-tcp", "guard dhcp-reply"
   char letter = 0;   // of the hidden rule; 0: a guard's

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "inband/inband_rules.h"
@@ -73,13 +76,19 @@ Match neighbour(std::uint8_t type) {
   return m;
 }
 
+std::string bytes_of(const Match& match) {
+  std::string bytes(sizeof match.key + sizeof match.mask, '\0');
+  std::memcpy(bytes.data(), &match.key, sizeof match.key);
+  std::memcpy(bytes.data() + sizeof match.key, &match.mask, sizeof match.mask);
+  return bytes;
+}
+
 class Collector {
  public:
   explicit Collector(const Facts& facts) : facts_(facts) {}
 
   void add(std::string name, char letter, SteeringValue value, const Match& match) {
-    const auto same = [&](const SteeringIntent& i) { return i.match == match; };
-    if (std::any_of(intents_.begin(), intents_.end(), same)) return;
+    if (!seen_.insert(bytes_of(match)).second) return;
     const bool names_dst = match.mask.eth_dst == MacAddress::broadcast();
     intents_.push_back(
         {.name = std::move(name),
@@ -103,6 +112,7 @@ class Collector {
  private:
   const Facts& facts_;
   std::vector<SteeringIntent> intents_;
+  std::set<std::string> seen_;  // matches, as bytes
 };
 
 void add_guards(Collector& out, const flow::Guards& guards) {

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -60,6 +61,11 @@ std::string known_devices() {
   return names.empty() ? "none" : names;
 }
 
+std::uint64_t next_life() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
 std::optional<std::uint16_t> find_device(const std::string& name) {
   std::uint16_t id = 0;
   if (rte_eth_dev_get_port_by_name(name.c_str(), &id) == 0) return id;
@@ -104,6 +110,8 @@ std::string device_name(const std::string& device) {
   return name;
 }
 
+EthdevPort::EthdevPort(PortSpec spec) : spec_(std::move(spec)), life_(next_life()) {}
+
 Expected<std::unique_ptr<EthdevPort>> EthdevPort::attach(const PortSpec& spec) {
   std::unique_ptr<EthdevPort> self(new EthdevPort(spec));
   if (auto found = self->find_or_create(); !found) return tl::make_unexpected(found.error());
@@ -115,6 +123,7 @@ Expected<std::unique_ptr<EthdevPort>> EthdevPort::attach(const PortSpec& spec) {
   limits.driver = info.driver_name != nullptr ? info.driver_name : "unknown";
   limits.max_rxq = info.max_rx_queues;
   limits.max_txq = info.max_tx_queues;
+  limits.reta_size = info.reta_size;
   // net_null and the like take an RSS configuration but have nothing to spread.
   limits.has_rss =
       info.flow_type_rss_offloads != 0 && info.reta_size != 0 && limits.driver != "net_null";
@@ -217,9 +226,35 @@ std::uint32_t EthdevPort::mbuf_bytes_wanted() const {
   return bytes;
 }
 
-Expected<void> EthdevPort::configure(std::uint32_t n_slots, rte_mempool* pool) {
+Expected<void> EthdevPort::configure(std::uint32_t n_slots, rte_mempool* pool,
+                                     rte_mempool* control_pool) {
+  n_slots_ = n_slots;
+  pool_ = pool;
+  control_pool_ = control_pool;
+  return configure_queues();
+}
+
+// `counts` with the control queue among the RX queues, the last of them. net_tap has as many RX as
+// TX queues and gives up one of those that it would fill; a catch-all rule empties them.
+QueueCounts EthdevPort::with_control_queue(QueueCounts counts) const {
+  if (control_pool_ == nullptr) return counts;
+  if (limits_.driver != "net_tap") {
+    ++counts.rx;
+  } else if (counts.rx < 2) {
+    counts = {.rx = 2, .tx = 2};
+  }
+  return counts;
+}
+
+std::string EthdevPort::no_control_queue(std::uint32_t n_slots) const {
   const auto counts = queues(n_slots);
-  if (!counts) return tl::make_unexpected(counts.error());
+  return counts ? why_no_control_queue(limits_, counts->rx) : counts.error().message;
+}
+
+Expected<void> EthdevPort::configure_queues() {
+  const auto wanted = queues(n_slots_);
+  if (!wanted) return tl::make_unexpected(wanted.error());
+  const QueueCounts counts = with_control_queue(*wanted);
   const auto fail = [this](std::string_view what, int rc) {
     return make_error("port {}: device {}: {}: {}", spec_.name, spec_.device, what,
                       std::strerror(rc < 0 ? -rc : rc));
@@ -229,7 +264,7 @@ Expected<void> EthdevPort::configure(std::uint32_t n_slots, rte_mempool* pool) {
     return fail("cannot be asked what it can do", rc);
 
   rte_eth_conf conf{};
-  if (counts->rx > 1 && limits_.has_rss) {
+  if (counts.rx > 1 && limits_.has_rss) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
     conf.rx_adv_conf.rss_conf.rss_hf =
         (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP) & info.flow_type_rss_offloads;
@@ -237,13 +272,17 @@ Expected<void> EthdevPort::configure(std::uint32_t n_slots, rte_mempool* pool) {
   // Frames read from the TAP or flooded may be chains.
   conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS & info.tx_offload_capa;
   if (spec_.mtu.value_or(0) + kEthernetBytes + kTwoTagsBytes >
-      static_cast<std::uint32_t>(rte_pktmbuf_data_room_size(pool)) - RTE_PKTMBUF_HEADROOM)
+      static_cast<std::uint32_t>(rte_pktmbuf_data_room_size(pool_)) - RTE_PKTMBUF_HEADROOM)
     conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER & info.rx_offload_capa;
-  if (const int rc = rte_eth_dev_configure(ethdev_id_, counts->rx, counts->tx, &conf); rc != 0)
-    return fail(fmt::format("does not take {} RX and {} TX queues", counts->rx, counts->tx), rc);
-  if (auto ok = set_up_queues(*counts, pool); !ok) return ok;
-  status_.n_rxq = counts->rx;
-  status_.n_txq = counts->tx;
+  if (const int rc = rte_eth_dev_configure(ethdev_id_, counts.rx, counts.tx, &conf); rc != 0)
+    return fail(fmt::format("does not take {} RX and {} TX queues", counts.rx, counts.tx), rc);
+  if (auto ok = set_up_queues(counts); !ok) return ok;
+  status_.n_rxq = static_cast<std::uint16_t>(counts.rx - (control_pool_ != nullptr ? 1 : 0));
+  status_.n_txq = counts.tx;
+  if (spec_.last_queue_is_control && control_pool_ == nullptr && counts.rx > 1) {
+    status_.control_queue = --status_.n_rxq;
+    status_.control_queue_reason.clear();
+  }
 
   std::uint16_t mtu = 0;
   if (rte_eth_dev_get_mtu(ethdev_id_, &mtu) == 0) status_.mtu = mtu;
@@ -257,7 +296,7 @@ Expected<void> EthdevPort::configure(std::uint32_t n_slots, rte_mempool* pool) {
   return {};
 }
 
-Expected<void> EthdevPort::set_up_queues(QueueCounts counts, rte_mempool* pool) {
+Expected<void> EthdevPort::set_up_queues(QueueCounts counts) {
   std::uint16_t n_rxd = spec_.descriptors.value_or(kDefaultDescriptors);
   std::uint16_t n_txd = n_rxd;
   int rc = rte_eth_dev_adjust_nb_rx_tx_desc(ethdev_id_, &n_rxd, &n_txd);
@@ -266,7 +305,9 @@ Expected<void> EthdevPort::set_up_queues(QueueCounts counts, rte_mempool* pool) 
                       spec_.device, n_rxd, std::strerror(-rc));
   const auto socket = static_cast<unsigned>(socket_id());
   for (std::uint16_t q = 0; q < counts.rx; ++q) {
-    rc = rte_eth_rx_queue_setup(ethdev_id_, q, n_rxd, socket, nullptr, pool);
+    const bool control = control_pool_ != nullptr && q + 1 == counts.rx;
+    rc = rte_eth_rx_queue_setup(ethdev_id_, q, n_rxd, socket, nullptr,
+                                control ? control_pool_ : pool_);
     if (rc != 0)
       return make_error("port {}: device {}: RX queue {} with {} descriptors: {}{}", spec_.name,
                         spec_.device, q, n_rxd, std::strerror(-rc),
@@ -307,10 +348,10 @@ Expected<void> EthdevPort::start() {
       if (auto ok = bring_up(found->name); !ok) return ok;
     }
   }
-  if (const int rc = rte_eth_dev_start(ethdev_id_); rc != 0)
-    return make_error("port {}: device {} does not start: {}", spec_.name, spec_.device,
-                      std::strerror(-rc));
-  started_ = true;
+  if (auto ok = start_device(); !ok) return ok;
+  if (control_pool_ != nullptr) {
+    if (auto ok = prove_control_queue(); !ok) return ok;
+  }
   if (const int rc = rte_eth_promiscuous_enable(ethdev_id_); rc != 0 && rc != -ENOTSUP)
     return make_error("port {}: device {} cannot be made promiscuous, which a switch needs: {}",
                       spec_.name, spec_.device, std::strerror(-rc));
@@ -323,9 +364,39 @@ Expected<void> EthdevPort::start() {
   return {};
 }
 
+Expected<void> EthdevPort::start_device() {
+  if (const int rc = rte_eth_dev_start(ethdev_id_); rc != 0)
+    return make_error("port {}: device {} does not start: {}", spec_.name, spec_.device,
+                      std::strerror(-rc));
+  started_ = true;
+  return {};
+}
+
+// What cannot be proven is undone: the device is set up once more, without.
+Expected<void> EthdevPort::prove_control_queue() {
+  const std::uint16_t queue = status_.n_rxq;
+  auto proven = ControlQueue::prove(ethdev_id_, queue, queue, limits_.reta_size != 0);
+  if (proven) {
+    control_queue_ = std::move(*proven);
+    status_.control_queue = queue;
+    status_.control_queue_reason.clear();
+    return {};
+  }
+  status_.control_queue_reason = proven.error().message;
+  log::info("port", "port {}: no control queue: {}", spec_.name, proven.error().message);
+  stop();
+  control_pool_ = nullptr;
+  if (auto ok = configure_queues(); !ok) return ok;
+  return start_device();
+}
+
 void EthdevPort::stop() {
   if (!started_) return;
   started_ = false;
+  // Drivers differ in whether they keep rules over a stop: none does, so that none is left behind.
+  if (control_queue_) control_queue_->remove_rules();
+  control_queue_.reset();
+  status_.control_queue.reset();
   if (const int rc = rte_eth_dev_stop(ethdev_id_); rc != 0)
     log::debug("port", "port {}: stop: {}", spec_.name, std::strerror(-rc));
 }

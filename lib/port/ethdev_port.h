@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/expected.h"
+#include "port/control_queue.h"
 #include "port/port_set.h"
 
 namespace lifeline::port {
@@ -27,6 +28,7 @@ struct DeviceLimits {
   std::uint16_t max_rxq = 1;
   std::uint16_t max_txq = 1;
   bool has_rss = false;
+  std::uint16_t reta_size = 0;  // 0: no redirection table
 };
 
 // The name DPDK knows a device by: the arguments cut off, a PCI address with its domain.
@@ -46,8 +48,10 @@ class EthdevPort {
   static Expected<std::unique_ptr<EthdevPort>> attach(const PortSpec& spec);
   ~EthdevPort() { close(); }
 
-  // Queues, RSS, MTU, promiscuous. Not started.
-  Expected<void> configure(std::uint32_t n_slots, rte_mempool* pool);
+  // Queues, RSS, MTU, promiscuous. Not started. With a `control_pool` it tries for a control queue,
+  // which takes its mbufs from there.
+  Expected<void> configure(std::uint32_t n_slots, rte_mempool* pool,
+                           rte_mempool* control_pool = nullptr);
   // For the size of the pool, before configure().
   Expected<QueueCounts> queues(std::uint32_t n_slots) const;
   std::uint32_t mbufs_wanted(QueueCounts queues) const;  // held by its descriptors
@@ -69,6 +73,12 @@ class EthdevPort {
   PortStatus& status() { return status_; }
   std::uint16_t ethdev_id() const { return ethdev_id_; }
   bool started() const { return started_; }
+  // nullptr: the port has none; status().control_queue_reason says why.
+  ControlQueue* control_queue() const { return control_queue_.get(); }
+  // Why none can be had, as far as the device says before it is configured; "": it may.
+  std::string no_control_queue(std::uint32_t n_slots) const;
+  // Names this port's time with this device: a port that was removed and added has another.
+  std::uint64_t life() const { return life_; }
   PortStats stats() const;
   std::vector<std::pair<std::string, std::uint64_t>> extended_stats() const;
 
@@ -78,10 +88,14 @@ class EthdevPort {
   std::vector<sync::SlotId> rx_slot;
 
  private:
-  explicit EthdevPort(PortSpec spec) : spec_(std::move(spec)) {}
+  explicit EthdevPort(PortSpec spec);
   Expected<void> find_or_create();
   Expected<void> bring_up(const std::string& iface) const;
-  Expected<void> set_up_queues(QueueCounts queues, rte_mempool* pool);
+  QueueCounts with_control_queue(QueueCounts counts) const;
+  Expected<void> configure_queues();
+  Expected<void> set_up_queues(QueueCounts queues);
+  Expected<void> start_device();
+  Expected<void> prove_control_queue();
   std::string device_arguments() const;
 
   PortSpec spec_;
@@ -90,6 +104,11 @@ class EthdevPort {
   std::uint16_t ethdev_id_ = kNoEthdev;
   bool created_ = false;
   bool started_ = false;
+  std::uint64_t life_;
+  std::uint32_t n_slots_ = 1;            // as of configure()
+  rte_mempool* pool_ = nullptr;          //
+  rte_mempool* control_pool_ = nullptr;  // nullptr: no control queue is wanted
+  std::unique_ptr<ControlQueue> control_queue_;
 };
 
 }  // namespace lifeline::port

@@ -16,6 +16,7 @@ namespace {
 constexpr std::uint32_t kMinRoomBytes = 2048;
 constexpr std::uint32_t kCacheMbufs = 256;    // per lcore; RTE_MEMPOOL_CACHE_MAX_SIZE is 512
 constexpr std::uint32_t kWorkersInExtra = 2;  // whose rings extra_mbufs covers
+constexpr std::uint32_t kControlQueueExtraMbufs = 1024;
 constexpr std::uint32_t kFrameOverheadBytes = 14 + 8;  // Ethernet header, two VLAN tags
 
 // The lowest free index that no reader can hold any more, entered for the port. There is one:
@@ -139,6 +140,26 @@ Expected<rte_mempool*> PortSet::pool_for(const EthdevPort& port) {
   return nullptr;
 }
 
+// nullptr: the port gets no control queue, and its status says why.
+Expected<rte_mempool*> PortSet::control_queue_pool(EthdevPort& port) {
+  std::string& reason = port.status().control_queue_reason;
+  reason = config_.control_queues ? port.no_control_queue(config_.n_slots)
+                                  : std::string("switched off (offload.enabled)");
+  if (!reason.empty()) return nullptr;
+  // Its descriptors; what slot 0 has sent and drivers keep until they need the descriptors again;
+  // on the way to a worker or the TAP.
+  const std::uint32_t n = 3 * port.tx_descriptors() + kControlQueueExtraMbufs;
+  const std::uint32_t room = std::max(std::max(config_.mbuf_bytes, kMinRoomBytes),
+                                      (port.mbuf_bytes_wanted() + 63u) & ~63u);
+  MempoolPtr& pool = control_queue_pools_[port.spec().name];
+  if (pool.get() == nullptr) {
+    auto made = make_pool("ctlq", n, 0, room, port.socket_id());
+    if (!made) return tl::make_unexpected(made.error());
+    pool = std::move(*made);
+  }
+  return pool.get();
+}
+
 // Attached, configured, started; on whichever thread.
 Expected<std::unique_ptr<EthdevPort>> PortSet::prepare(const PortSpec& spec) {
   auto port = EthdevPort::attach(spec);
@@ -152,7 +173,9 @@ Expected<std::unique_ptr<EthdevPort>> PortSet::prepare(const PortSpec& spec) {
     port = std::move(one.front());
     pool = later_pools_.empty() ? data_pool_.get() : later_pools_.back().get();
   }
-  if (auto ok = (*port)->configure(config_.n_slots, *pool); !ok)
+  const auto control = control_queue_pool(**port);
+  if (!control) return tl::make_unexpected(control.error());
+  if (auto ok = (*port)->configure(config_.n_slots, *pool, *control); !ok)
     return tl::make_unexpected(ok.error());
   if (auto ok = (*port)->start(); !ok) return tl::make_unexpected(ok.error());
   return port;
@@ -188,8 +211,14 @@ Expected<void> PortSet::open(const std::vector<PortSpec>& specs) {
   // The pool is sized for all of them, so nothing is configured while one is missing.
   if (errors.empty() && data_pool_.get() == nullptr) note(make_data_pool(opened));
   if (errors.empty()) {
-    for (const auto& port : opened)
-      if (note(port->configure(config_.n_slots, data_pool_.get()))) note(port->start());
+    for (const auto& port : opened) {
+      const auto control = control_queue_pool(*port);
+      if (!control) {
+        note(tl::make_unexpected(control.error()));
+      } else if (note(port->configure(config_.n_slots, data_pool_.get(), *control))) {
+        note(port->start());
+      }
+    }
   }
   if (!errors.empty()) return tl::make_unexpected(Error{errors});
   insert(std::move(opened));
@@ -278,6 +307,7 @@ void PortSet::insert(std::vector<std::shared_ptr<EthdevPort>> ports) {
     entry.usable = true;
     entry.n_rxq = status.n_rxq;
     entry.n_txq = status.n_txq;
+    entry.has_control_queue = status.control_queue.has_value();
     entry.max_frame_bytes = status.mtu + kFrameOverheadBytes;
     entry.tx = choose_tx_paths(status.n_txq, config_.n_slots);
     assign_rx_queues(*port);
@@ -303,6 +333,42 @@ std::shared_ptr<EthdevPort> PortSet::take_out(flow::PortNo port_no) {
   return port;
 }
 
+std::vector<PortSet::SteeringPort> PortSet::steering_ports() const {
+  std::vector<SteeringPort> out;
+  for (const auto& port : ports_) {
+    const PortStatus& status = port->status();
+    out.push_back({.port_no = status.port_no,
+                   .name = status.name,
+                   .index = port->index,
+                   .life = port->life(),
+                   .queue = status.control_queue,
+                   .reason = status.control_queue_reason});
+  }
+  std::sort(out.begin(), out.end(),
+            [](const auto& a, const auto& b) { return a.port_no < b.port_no; });
+  return out;
+}
+
+void PortSet::request_steering(flow::PortNo port_no, std::vector<flow::SteeringIntent> intents,
+                               std::vector<offload::Form> lost, TimePoint now,
+                               std::function<void(std::uint64_t, offload::Report)> done) {
+  const auto it = std::find_if(ports_.begin(), ports_.end(),
+                               [port_no](const auto& p) { return p->status().port_no == port_no; });
+  if (it == ports_.end() || thread_ == nullptr) return;
+  thread_->post(
+      [port = *it, intents = std::move(intents), lost = std::move(lost),
+       now]() -> std::optional<offload::Report> {
+        // The port may have been closed, on this thread, since it was asked.
+        ControlQueue* queue = port->control_queue();
+        if (queue == nullptr) return std::nullopt;
+        queue->rules_are_lost(lost, now);
+        return queue->reconcile(intents, now);
+      },
+      [done = std::move(done), life = (*it)->life()](std::optional<offload::Report> report) {
+        if (report) done(life, std::move(*report));
+      });
+}
+
 // Of the RX queues of a new port: each to the worker that has fewest.
 void PortSet::assign_rx_queues(EthdevPort& port) const {
   if (config_.n_slots < 2) return;
@@ -323,6 +389,9 @@ void PortSet::deal_rx_queues(PortView& view) const {
     for (std::size_t q = 0; q < port->rx_slot.size(); ++q)
       view.rx[port->rx_slot[q]].push_back(
           {port->ethdev_id(), static_cast<std::uint16_t>(q), port->status().port_no, port->index});
+    if (const auto control = port->status().control_queue)
+      view.rx[sync::kControlSlot].push_back(
+          {port->ethdev_id(), *control, port->status().port_no, port->index});
   }
 }
 

@@ -20,7 +20,9 @@
 // - net_af_packet's interface is brought up if it is down, as Open vSwitch does.
 // - net_tap wants as many RX as TX queues and the kernel hashes over all of them: all are polled.
 // - net_pcap and net_ring have the queues that their arguments name: all are polled.
-// - Others with RSS: as many RX queues as there are workers; without: one.
+// - Others with RSS: as many RX queues as there are workers; without: one. Where it is asked for,
+// one
+//   more, the control queue, which slot 0 polls.
 //
 // Thread-safety: all methods on the control lcore only, but view(), which any thread may call.
 // Opening, starting and closing take milliseconds: open() and add() are for the start, before the
@@ -31,15 +33,19 @@
 #include <bitset>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/expected.h"
 #include "base/mac_address.h"
 #include "flow/port_no.h"
+#include "flow/steering.h"
+#include "offload/reconciler.h"
 #include "port/mempools.h"
 #include "port/port_view.h"
 
@@ -56,6 +62,10 @@ struct PortSpec {
   std::optional<std::uint16_t> rx_queues;
   std::optional<std::uint16_t> descriptors;
   std::optional<std::uint32_t> mtu;
+  // Somebody else steers control traffic, and nothing but what he means, to the device's last RX
+  // queue: it is the control queue, and no rules are made. For tests, and for devices that fill
+  // every queue they have.
+  bool last_queue_is_control = false;
 };
 
 struct PortSetConfig {
@@ -67,6 +77,8 @@ struct PortSetConfig {
   std::uint32_t ring_mbufs_per_worker = 3 * 1024;
   // Of the control pool, beyond what slot 0's TX queues may hold of the ports that open() opens.
   std::uint32_t control_mbufs = 4096;
+  // Try for a control queue on each port (control_queue.h).
+  bool control_queues = false;
   // Room of a data mbuf; 0: 2048 bytes or what the largest configured MTU needs.
   std::uint32_t mbuf_bytes = 0;
 };
@@ -85,6 +97,9 @@ struct PortStatus {
   std::uint16_t n_rxq = 0;
   std::uint16_t n_txq = 0;
   std::uint32_t if_index = 0;  // of the kernel's interface behind the device; 0: none
+  // The control queue's number (control_queue.h), n_rxq not counting it; unset: none, and why.
+  std::optional<std::uint16_t> control_queue;
+  std::string control_queue_reason;
 };
 
 struct PortStats {
@@ -123,6 +138,23 @@ class PortSet {
   void request_add(const PortSpec& spec, Done done);
   void request_remove(flow::PortNo port_no, Done done);
   void request_link_refresh(std::function<void(std::vector<flow::PortNo>)> done);
+  // A port whose NIC may be given rules. `life` names the port's time with its device: where it is
+  // another one, the NIC has no rules.
+  struct SteeringPort {
+    flow::PortNo port_no = flow::kPortZero;
+    std::string name;
+    std::uint8_t index = kNoIndex;
+    std::uint64_t life = 0;
+    std::optional<std::uint16_t> queue;  // the control queue; unset: there is none, and why
+    std::string reason;
+  };
+  std::vector<SteeringPort> steering_ports() const;  // by port number, LOCAL not among them
+  // Has the device thread bring the port's NIC rules in line with `intents` (in the order of their
+  // value); `lost` are forms whose packets came by the data queues. Answers by message, or never
+  // where the port goes first.
+  void request_steering(flow::PortNo port_no, std::vector<flow::SteeringIntent> intents,
+                        std::vector<offload::Form> lost, TimePoint now,
+                        std::function<void(std::uint64_t life, offload::Report)> done);
   // The thread that request_*() use. It must outlive the last retired port; nullptr: none.
   void use(DeviceThread* thread) { thread_ = thread; }
 
@@ -168,6 +200,7 @@ class PortSet {
   Expected<void> make_control_pool(std::uint32_t n_mbufs);
   Expected<void> make_data_pool(const std::vector<std::unique_ptr<EthdevPort>>& ports);
   Expected<rte_mempool*> pool_for(const EthdevPort& port);
+  Expected<rte_mempool*> control_queue_pool(EthdevPort& port);
   Expected<void> check_spec(const PortSpec& spec, const std::vector<PortSpec>& earlier) const;
   Expected<std::unique_ptr<EthdevPort>> prepare(const PortSpec& spec);
   void insert(std::vector<std::unique_ptr<EthdevPort>> ports);
@@ -183,6 +216,9 @@ class PortSet {
   Retire retire_;
   MempoolPtr control_pool_;
   MempoolPtr data_pool_;
+  // By port name: frames of a port that was removed may be on their way, and its successor's pool
+  // is the same. One each, so that no port's control traffic takes another's.
+  std::map<std::string, MempoolPtr> control_queue_pools_;
   std::vector<MempoolPtr> later_pools_;  // for ports added when the data pool had no room
   std::vector<std::shared_ptr<EthdevPort>> ports_;
   // Indexes of removed ports that readers may still hold. Shared: it may outlive the set in

@@ -44,6 +44,7 @@ struct PortEntry {
   std::uint32_t flags = 0;              // port_flag::*
   bool link_up = false;
   bool usable = false;  // started: frames may be given to the ethdev
+  bool has_control_queue = false;
   std::uint16_t n_rxq = 0;
   std::uint16_t n_txq = 0;
   // Longest frame the port takes, in bytes, without FCS: MTU + Ethernet header + two VLAN tags.
@@ -65,7 +66,7 @@ struct PortView {
   // Entries [0, n_entries) may exist; check exists(). LOCAL has an entry too (flags; no ethdev).
   std::array<PortEntry, kMaxPorts + 1> entries{};
   std::uint32_t n_entries = 0;
-  // By slot: the RX queues this slot polls. Slot 0 polls none.
+  // By slot: the RX queues this slot polls. Those of slot 0 are the control queues.
   std::array<std::vector<RxQueue>, kMaxSlots> rx{};
   // Port number -> index, kNoIndex where there is no such port.
   std::array<std::uint8_t, 65536> index_of{};

@@ -39,11 +39,13 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{"[1, 2]",
              "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, tls, "
-             "controllers, in_band, fail_mode, inactivity_probe_s, listen, openflow_versions, "
+             "controllers, in_band, offload, fail_mode, inactivity_probe_s, listen, "
+             "openflow_versions, "
              "metrics, sizes, workers, idle_sleep_us, log_level, log_levels; not a list"},
         Case{"hello",
              "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, tls, "
-             "controllers, in_band, fail_mode, inactivity_probe_s, listen, openflow_versions, "
+             "controllers, in_band, offload, fail_mode, inactivity_probe_s, listen, "
+             "openflow_versions, "
              "metrics, sizes, workers, idle_sleep_us, log_level, log_levels; not a single value"},
         Case{"bridge: [", "t:1:1: this is no YAML: end of sequence flow not found"},
         Case{"a: b: c", "t:1:5: this is no YAML: illegal map value"},
@@ -141,6 +143,8 @@ INSTANTIATE_TEST_SUITE_P(
              "t:1:40: in_band.also_next_hop[1]: '01:00:5e:00:00:01' is not the MAC address of one "
              "station\n"
              "t:1:69: in_band.also_next_hop[3]: 10.0.0.1 is there twice"},
+        Case{"offload: {enabled: on}", "t:1:20: offload.enabled: 'on' is not one of auto, off"},
+        Case{"offload: {foreign_pps: 1}", "t:1:24: offload.foreign_pps: 1 is not in 100..10000000"},
         Case{"in_band: {vlan: all}",
              "t:1:17: in_band.vlan: 'all' is not untagged, any or a VLAN id, 1..4094"},
         Case{"in_band: {vlan: 007}",

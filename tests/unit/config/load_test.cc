@@ -38,6 +38,7 @@ ports:
 controllers: ["tcp:10.0.0.1", {address: "tcp:[2001:db8::1]:6633"}]
 in_band: {enabled: false, vlan: any, relay_arp: true, relay_dhcp: ["52:54:00"], strict: true,
   also_reach: [10.0.0.7, "[2001:db8::7]:6633"], also_next_hop: [10.0.0.8, "02:11:22:33:44:66"]}
+offload: {enabled: off, foreign_pps: 500}
 fail_mode: secure
 inactivity_probe_s: 7
 listen: ["unix:/tmp/x.mgmt", "ptcp:6654:0.0.0.0"]
@@ -68,6 +69,7 @@ TEST(Load, AnEmptyDocumentIsTheDefault) {
 
 TEST(Load, ReadsEveryKey) {
   const Config c = must(kEverything);
+  EXPECT_EQ(c.offload, (Offload{.enabled = false, .foreign_pps = 500}));
   EXPECT_EQ(c.bridge, "edge-1");
   EXPECT_EQ(c.datapath_id, 0x00000242ac110002u);
   EXPECT_EQ(c.local, (Local{"mgmt0", MacAddress{{2, 0x11, 0x22, 0x33, 0x44, 0x55}}, 1400}));

@@ -9,7 +9,9 @@ namespace lifeline::datapath::test {
 
 class InbandSwitch : public TestSwitch {
  public:
-  explicit InbandSwitch(DatapathConfig config = {}, bool strict = false) : TestSwitch(config) {
+  explicit InbandSwitch(DatapathConfig config = {}, bool strict = false,
+                        bool control_queues = false)
+      : TestSwitch(config, 3, control_queues) {
     facts.enabled = true;
     facts.local_mac = kLocalMac;
     facts.strict = strict;

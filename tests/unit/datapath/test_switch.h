@@ -56,7 +56,9 @@ struct PacketInCopy {
 
 class TestSwitch : public ControlHandler {
  public:
-  explicit TestSwitch(DatapathConfig config = {}, std::uint16_t n_ports = 3) {
+  // `control_queues`: each port has a second RX ring, which inject_steered() fills.
+  explicit TestSwitch(DatapathConfig config = {}, std::uint16_t n_ports = 3,
+                      bool control_queues = false) {
     static int generation = 0;
     config.exact_entries =
         config.exact_entries == DatapathConfig{}.exact_entries ? 1024 : config.exact_entries;
@@ -69,10 +71,17 @@ class TestSwitch : public ControlHandler {
       const std::string name = fmt::format("g{}p{}", generation, p);
       rte_ring* rx = rte_ring_create(("rx" + name).c_str(), 256, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
       rte_ring* tx = rte_ring_create(("tx" + name).c_str(), 256, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
-      EXPECT_GE(rte_eth_from_rings(name.c_str(), &rx, 1, &tx, 1, 0), 0);
-      rings_[p] = {rx, tx, "net_ring_" + name};
-      specs.push_back(
-          {.name = name, .device = "net_ring_" + name, .port_no = p, .descriptors = 64});
+      rte_ring* steered = control_queues ? rte_ring_create(("cq" + name).c_str(), 256, 0,
+                                                           RING_F_SP_ENQ | RING_F_SC_DEQ)
+                                         : nullptr;
+      rte_ring* all_rx[] = {rx, steered};
+      EXPECT_GE(rte_eth_from_rings(name.c_str(), all_rx, control_queues ? 2 : 1, &tx, 1, 0), 0);
+      rings_[p] = {rx, tx, steered, "net_ring_" + name};
+      specs.push_back({.name = name,
+                       .device = "net_ring_" + name,
+                       .port_no = p,
+                       .descriptors = 64,
+                       .last_queue_is_control = control_queues});
     }
     const auto opened = ports->open(specs);
     EXPECT_TRUE(opened) << opened.error().message;
@@ -89,6 +98,7 @@ class TestSwitch : public ControlHandler {
       rte_vdev_uninit(r.device.c_str());
       rte_ring_free(r.rx);
       rte_ring_free(r.tx);
+      rte_ring_free(r.steered);
     }
   }
 
@@ -104,6 +114,9 @@ class TestSwitch : public ControlHandler {
   void inject(PortNo port, const Frame& frame) {
     ASSERT_EQ(rte_ring_sp_enqueue(rings_[port].rx, packet(frame)), 0);
   }
+  void inject_steered(PortNo port, const Frame& frame) {
+    ASSERT_EQ(rte_ring_sp_enqueue(rings_[port].steered, packet(frame)), 0);
+  }
   void from_local(const Frame& frame) {
     rte_mbuf* m = packet(frame);
     datapath->process_local({&m, 1});
@@ -113,6 +126,8 @@ class TestSwitch : public ControlHandler {
   void settle() {
     for (int i = 0; i < 8; ++i) {
       while (datapath->turn(1) != 0) {
+      }
+      while (datapath->poll_control_queues(64) != 0) {
       }
       datapath->poll_control(*this, 1000);
       retired.reclaim();
@@ -233,6 +248,7 @@ class TestSwitch : public ControlHandler {
   struct Rings {
     rte_ring* rx;
     rte_ring* tx;
+    rte_ring* steered;  // the control queue's, or null
     std::string device;
   };
   std::map<PortNo, Rings> rings_;
