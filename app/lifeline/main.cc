@@ -74,8 +74,11 @@ int run(Options& options) {
   }
   log::set_level(config->log_level);
   for (const auto& [library, level] : config->log_levels) log::set_level(library, level);
-  const auto lock = InstanceLock::take(config->run_dir + "/" + config->bridge + ".pid");
+  const std::string who = fmt::format(" bridge {}, run_dir {}", config->bridge, config->run_dir);
+  const auto lock = InstanceLock::take(config->run_dir + "/" + config->bridge + ".pid", who);
   if (!lock) return fail(lock.error());
+  const auto port_lock = InstanceLock::take(local_port_lock_path(config->local.name), who);
+  if (!port_lock) return fail(port_lock.error());
   if (const auto eal = start_eal(options); !eal) return fail(eal.error());
   log::info("app", "lifeline {} starts; effective configuration:\n{}", LIFELINE_VERSION,
             config::dump(*config));

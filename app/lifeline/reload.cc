@@ -38,6 +38,7 @@ void Switch::Impl::reload(control::AdminDone done) {
 
 void Switch::Impl::begin_reload() {
   reloading = true;
+  service_manager.reloading();
   auto served =
       std::make_shared<std::vector<control::AdminDone>>(std::exchange(reload_waiting, {}));
   device_thread->post([path = config_path] { return config::load_file(path); },
@@ -45,6 +46,7 @@ void Switch::Impl::begin_reload() {
                         const json answer = take_over(loaded);
                         for (const auto& done : *served) done(answer);
                         reloading = false;
+                        service_manager.ready(summary());
                         // Whoever asked meanwhile may have written the file after it was read.
                         if (!reload_waiting.empty()) begin_reload();
                       });

@@ -246,6 +246,21 @@ Expected<std::unique_ptr<Switch>> Switch::create(const config::Config& config,
   return std::unique_ptr<Switch>(new Switch(std::move(impl)));
 }
 
+std::string Switch::Impl::summary() const {
+  return fmt::format("bridge {}: {} ports, {} workers, local port {} ({})", config.bridge,
+                     config.ports.size(), n_slots - 1, local->name(), local->mac().to_string());
+}
+
+// From the control loop: a loop that hangs gives no sign of life.
+void Switch::Impl::keep_alive() {
+  if (service_manager.alive_interval() == Duration::zero()) return;
+  service_manager.alive();
+  alive_timer.expires_after(service_manager.alive_interval());
+  alive_timer.async_wait([this](std::error_code error) {
+    if (!error) keep_alive();
+  });
+}
+
 int Switch::run() {
   Impl& s = *impl_;
   const auto keep_running = asio::make_work_guard(s.io);
@@ -270,9 +285,11 @@ int Switch::run() {
     return kExitFailure;
   }
   for (const auto& link : s.links) link->start();
-  log::info("app", "bridge {}: {} ports, {} workers, local port {} ({})", s.config.bridge,
-            s.config.ports.size(), s.n_slots - 1, s.local->name(), s.local->mac().to_string());
+  log::info("app", "{}", s.summary());
+  s.service_manager.ready(s.summary());
+  s.keep_alive();
   s.loop->run();
+  s.service_manager.stopping();
   // In order: controllers first, so that they see a close and not a silence; then forwarding; then
   // devices.
   s.metrics.reset();

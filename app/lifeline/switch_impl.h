@@ -3,6 +3,7 @@
 #pragma once
 
 #include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -29,6 +30,7 @@
 #include "port/device_thread.h"
 #include "port/local_port.h"
 #include "port/port_set.h"
+#include "service_manager.h"
 #include "switch.h"
 #include "sync/qsbr.h"
 #include "sync/retire_list.h"
@@ -97,6 +99,11 @@ struct Switch::Impl {
   std::unique_ptr<control::AdminServer> admin;
   std::unique_ptr<control::Telemetry> telemetry;
   std::unique_ptr<control::MetricsServer> metrics;  // unset: nobody may scrape
+
+  ServiceManager service_manager;
+  asio::steady_timer alive_timer{io};
+  void keep_alive();
+  std::string summary() const;
 
   bool reloading = false;
   std::vector<control::AdminDone> reload_waiting;  // asked since the reload under way began

@@ -1,10 +1,12 @@
 #include "base/log.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdlib>
 #include <ctime>
 #include <mutex>
 #include <shared_mutex>
@@ -26,7 +28,32 @@ std::atomic<std::uint8_t>* own_level(std::string_view library) {
 std::shared_mutex g_sink_mutex;
 Sink g_sink;
 
+// The journal takes each line of our standard error as a message, with its own time stamp and the
+// priority that a leading <N> says (sd-daemon(3)). systemd says so in JOURNAL_STREAM, device:inode.
+bool stderr_is_journal() {
+  const char* const text = std::getenv("JOURNAL_STREAM");
+  struct stat st {};
+  if (text == nullptr || ::fstat(STDERR_FILENO, &st) != 0) return false;
+  return fmt::format("{}:{}", st.st_dev, st.st_ino) == text;
+}
+
+int syslog_priority(Level level) {
+  switch (level) {
+    case Level::kError: return 3;
+    case Level::kWarn: return 4;
+    case Level::kInfo: return 6;
+    case Level::kDebug: return 7;
+  }
+  return 6;
+}
+
 void write_stderr(Level level, std::string_view library, std::string_view message) {
+  static const bool is_journal = stderr_is_journal();
+  if (is_journal) {
+    const std::string line = fmt::format("<{}>{}: {}\n", syslog_priority(level), library, message);
+    [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, line.data(), line.size());
+    return;
+  }
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
   tm utc{};

@@ -41,8 +41,9 @@ class Life(case.LabTest):
         self.assertEqual(self.lifeline.unexpected_log(), [])
 
     def test_kill_9_leaves_nothing_that_stops_the_next_start(self):
+        """LAB_ROUNDS: how often, for a long run by hand."""
         first = self.bring_up()
-        for _ in range(3):
+        for _ in range(int(os.environ.get("LAB_ROUNDS", "3"))):
             self.lifeline.kill()
             first = self.come_back(first)
 

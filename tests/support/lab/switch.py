@@ -79,6 +79,7 @@ class Switch:
         # Before the local port has its address there is no way to a remote; the switch says so once.
         self.allowed = [r"WARN inband: remote .*: no route: ", *allow]
         self._extra_eal = eal
+        self.environment = {}
         self._no_telemetry = [] if telemetry else ["--no-telemetry"]
         self.config = {
             "bridge": self.bridge,
@@ -132,6 +133,7 @@ class Switch:
     def _environment(self):
         suppressions = os.path.join(ROOT, "tests", "support", "lsan.supp")
         return {
+            **self.environment,
             "ASAN_OPTIONS": "abort_on_error=0:exitcode=99:detect_leaks=1:"
                             + os.environ.get("ASAN_OPTIONS", ""),
             "LSAN_OPTIONS": f"suppressions={suppressions}:print_suppressions=0",
