@@ -1,6 +1,6 @@
-// One switch per bridge and run directory, and one per local port. The lock is the
-// kernel's (flock), so it ends with the process, however that ends: nothing has to be cleaned up
-// after kill -9.
+// One switch per bridge and run directory, and one per local port. The lock is the kernel's
+// (flock), so it ends with the process, however that ends: nothing has to be cleaned up after kill
+// -9.
 #pragma once
 
 #include <string>

@@ -136,8 +136,8 @@ bool ControlLoop::read_kernel_events() {
     p_.inband.on_kernel_event(event);
     links |= std::holds_alternative<netlink::LinkEvent>(event) ||
              std::holds_alternative<netlink::OverrunEvent>(event);
-    const auto* address = std::get_if<netlink::AddressEvent>(&event);
-    addresses |= address != nullptr && address->deleted;
+    addresses |= std::holds_alternative<netlink::AddressEvent>(event) ||
+                 std::holds_alternative<netlink::RouteEvent>(event);
     // A neighbour that changes may be the one we wait for; one that we ask for ourselves is not
     // news.
     if (const auto* neighbour = std::get_if<netlink::NeighbourEvent>(&event)) {

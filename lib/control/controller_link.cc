@@ -32,6 +32,16 @@ bool is_ours(asio::io_context& io, const asio::ip::address& address) {
   return error.value() != EADDRNOTAVAIL;
 }
 
+// The kernel would reach the remote now, from whatever address. Sends nothing.
+bool has_source_for(asio::io_context& io, const asio::ip::tcp::endpoint& remote) {
+  const asio::ip::udp::endpoint endpoint(remote.address(), remote.port());
+  std::error_code error;
+  asio::ip::udp::socket socket(io);
+  socket.open(endpoint.protocol(), error);
+  if (!error) socket.connect(endpoint, error);
+  return !error;
+}
+
 }  // namespace
 
 ControllerLink::ControllerLink(asio::io_context& io, ofagent::SwitchAgent& agent,
@@ -175,7 +185,8 @@ void ControllerLink::try_now() {
 
 void ControllerLink::check_local_address() {
   if (!session_ || session_->ended() || local_address_.is_unspecified()) return;
-  if (is_ours(io_, local_address_)) return;
+  // Without another address to speak from the session waits: this one may come back in time.
+  if (is_ours(io_, local_address_) || !has_source_for(io_, endpoint_of(remote_))) return;
   on_session_end("the local address " + local_address_.to_string() + " is gone");
 }
 

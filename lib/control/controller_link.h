@@ -42,8 +42,9 @@ class ControllerLink {
   // Something changed that may have made the remote reachable (address, route, neighbour): a SYN
   // that has been unanswered for long is sent again. Ignored when connected.
   void try_now();
-  // Ends the session if the address it speaks from is no longer this host's: TCP would notice only
-  // by silence. Costs a few system calls; nothing without a session.
+  // Ends the session if the address it speaks from is no longer this host's, and another one would
+  // reach the remote: TCP would notice only by silence. Costs a few system calls; nothing without a
+  // session.
   void check_local_address();
 
   struct Status {

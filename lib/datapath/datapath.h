@@ -64,6 +64,9 @@ struct DatapathConfig {
   // Of each port's control queue: packets per second that are no known session's, for each of the
   // two kinds (control_queue.h).
   std::uint32_t foreign_per_s = 10'000;
+  // A lane tells the control lcore about the same source again only after so long: it takes a while
+  // to learn.
+  std::uint32_t learn_repeat_us = 1000;
   // A next hop that another port claims to have is asked where it was, and moved if it has not been
   // heard there for so long after.
   std::uint32_t move_confirm_ms = 500;

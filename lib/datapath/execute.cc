@@ -186,10 +186,11 @@ void Lane::ask_for(std::uint16_t vlan, const MacAddress& mac) {
   report_source({mac.to_u64(), vlan, flow::kPortNone});
 }
 
-// Tells the control lcore about a source address. The same again only after a millisecond: it takes
-// a while to learn, and it may have been forgotten or refused since.
+// Tells the control lcore about a source address. The same again only after learn_repeat_us: it may
+// have been forgotten or refused since, or learned elsewhere by another lane.
 void Lane::report_source(const LearnRecord& record) {
-  if (record == last_learn_ && now_tsc_ - last_learn_tsc_ < shared_.tsc_hz / 1000) return;
+  const std::uint64_t repeat_tsc = shared_.tsc_hz / 1'000'000 * shared_.config.learn_repeat_us;
+  if (record == last_learn_ && now_tsc_ - last_learn_tsc_ < repeat_tsc) return;
   if (!shared_.up[slot_]->learn.push(record)) {
     count_drop(DropReason::kLearnRingFull);
     return;

@@ -38,9 +38,11 @@ class Pattern {
 
  private:
   static bool has_ip(const Form& f) { return f.ip_proto || f.ip_src || f.ip_dst; }
-  static bool has_item_behind_ip(const Form& f) {
-    return f.ip_proto == packet::kProtoTcp || f.ip_proto == packet::kProtoUdp || f.icmpv6_type;
+  static bool has_tcp_or_udp(const Form& f) {
+    const std::uint8_t proto = f.ip_proto.value_or(0);
+    return proto == packet::kProtoTcp || proto == packet::kProtoUdp;
   }
+  static bool has_item_behind_ip(const Form& f) { return has_tcp_or_udp(f) || f.icmpv6_type; }
 
   void add(rte_flow_item_type type, const void* spec = nullptr, const void* mask = nullptr) {
     items_[n_++] = {.type = type, .spec = spec, .last = nullptr, .mask = mask};
@@ -133,7 +135,7 @@ class Pattern {
       add(RTE_FLOW_ITEM_TYPE_ICMP6, &icmp6_, &icmp6_mask_);
       return;
     }
-    if (f.ip_proto != packet::kProtoTcp && f.ip_proto != packet::kProtoUdp) return;
+    if (!has_tcp_or_udp(f)) return;
     const bool tcp = f.ip_proto == packet::kProtoTcp;
     const bool plain = !f.tp_src && !f.tp_dst;
     if (f.tp_src) {

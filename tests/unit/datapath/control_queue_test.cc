@@ -21,6 +21,8 @@ DatapathConfig generous() {
   // Copies for LOCAL by rates of their own would make two switches differ by the clock.
   c.dhcp_replies_per_s = c.next_hop_arps_per_s = c.path_mtu_per_s = 1'000'000;
   c.inband_per_s = c.upcalls_per_s = c.local_per_s = 1'000'000;
+  // So would an address that moves to and fro faster than a person can plug.
+  c.learn_repeat_us = 0;
   return c;
 }
 
@@ -203,6 +205,15 @@ struct Outcome {
   Frames packet_ins;
   bool operator==(const Outcome&) const = default;
 };
+
+void PrintTo(const Outcome& o, std::ostream* os) {
+  const auto all = [&](const char* where, const Frames& frames) {
+    for (const std::string& frame : frames) *os << "\n    " << where << ' ' << frame;
+  };
+  for (std::size_t p = 0; p < o.out.size(); ++p) all(std::to_string(p + 1).c_str(), o.out[p]);
+  all("LOCAL", o.local);
+  all("packet-in", o.packet_ins);
+}
 
 Outcome outcome(TestSwitch& s) {
   Outcome o;
