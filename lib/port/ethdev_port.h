@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,8 @@ struct DeviceLimits {
 
 // The name DPDK knows a device by: the arguments cut off, a PCI address with its domain.
 std::string device_name(const std::string& device);
+// The value of `key=` in device arguments, empty when it is not there. Pure.
+std::string device_argument(std::string_view arguments, std::string_view key);
 
 // How many queues a device gets with n_slots slots. Pure. Error: rx_queues asked for that the
 // device cannot have.

@@ -1,8 +1,5 @@
 #include "port/port_set.h"
 
-#include <rte_ethdev.h>
-#include <rte_lcore.h>
-
 #include <algorithm>
 #include <bitset>
 #include <utility>
@@ -13,10 +10,6 @@
 namespace lifeline::port {
 namespace {
 
-constexpr std::uint32_t kMinRoomBytes = 2048;
-constexpr std::uint32_t kCacheMbufs = 256;    // per lcore; RTE_MEMPOOL_CACHE_MAX_SIZE is 512
-constexpr std::uint32_t kWorkersInExtra = 2;  // whose rings extra_mbufs covers
-constexpr std::uint32_t kControlQueueExtraMbufs = 1024;
 constexpr std::uint32_t kFrameOverheadBytes = 14 + 8;  // Ethernet header, two VLAN tags
 
 // The lowest free index that no reader can hold any more, entered for the port. There is one:
@@ -50,30 +43,6 @@ Expected<std::unique_ptr<PortSet>> PortSet::create(const PortSetConfig& config, 
   return self;
 }
 
-// No cache: a few mbufs at a time, and a cache on a worker would hide them from the control lcore.
-Expected<void> PortSet::make_control_pool(std::uint32_t n_mbufs) {
-  auto pool =
-      make_pool("control", n_mbufs, 0, std::max(config_.mbuf_bytes, kMinRoomBytes), SOCKET_ID_ANY);
-  if (!pool) return tl::make_unexpected(pool.error());
-  control_pool_ = std::move(*pool);
-  return {};
-}
-
-std::uint32_t PortSet::tx_descriptors_total() const {
-  std::uint32_t n = 0;
-  for (const auto& port : ports_) n += port->tx_descriptors();
-  return n;
-}
-
-void PortSet::reclaim_sent() const {
-  for (const auto& port : ports_) {
-    const TxPath path = view()->entries[port->index].tx[sync::kControlSlot];
-    // -ENOTSUP: then the pools' size has to do.
-    if (path.owner_slot == sync::kControlSlot)
-      rte_eth_tx_done_cleanup(port->ethdev_id(), path.queue, 0);
-  }
-}
-
 // What can be seen to be wrong without touching a device.
 Expected<void> PortSet::check_spec(const PortSpec& spec,
                                    const std::vector<PortSpec>& earlier) const {
@@ -98,66 +67,6 @@ Expected<void> PortSet::check_spec(const PortSpec& spec,
   for (const auto& port : ports_)
     if (auto ok = clash(port->spec()); !ok) return ok;
   return {};
-}
-
-Expected<void> PortSet::make_data_pool(const std::vector<std::unique_ptr<EthdevPort>>& ports) {
-  std::uint32_t n = config_.extra_mbufs;
-  std::uint32_t room = std::max(config_.mbuf_bytes, kMinRoomBytes);
-  for (const auto& port : ports) {
-    const auto counts = port->queues(config_.n_slots);
-    if (!counts) return tl::make_unexpected(counts.error());
-    n += port->mbufs_wanted(*counts);
-    room = std::max(room, (port->mbuf_bytes_wanted() + 63u) & ~63u);
-  }
-  const std::uint32_t n_workers = config_.n_slots - 1;
-  n += (std::max(n_workers, kWorkersInExtra) - kWorkersInExtra) * config_.ring_mbufs_per_worker;
-  // A cache holds up to 1.5 times its size, and none of it is of use to another lcore.
-  n += config_.n_slots * kCacheMbufs * 3 / 2;
-  const int socket = ports.empty() ? SOCKET_ID_ANY : ports.front()->socket_id();
-  auto pool =
-      make_pool(data_pool_.get() == nullptr ? "data" : "later", n, kCacheMbufs, room, socket);
-  if (!pool) return tl::make_unexpected(pool.error());
-  if (data_pool_.get() == nullptr) {
-    data_pool_ = std::move(*pool);
-  } else {
-    later_pools_.push_back(std::move(*pool));
-  }
-  return {};
-}
-
-Expected<rte_mempool*> PortSet::pool_for(const EthdevPort& port) {
-  const auto counts = port.queues(config_.n_slots);
-  if (!counts) return tl::make_unexpected(counts.error());
-  const std::uint32_t want = port.mbufs_wanted(*counts);
-  const auto fits = [&](rte_mempool* pool) {
-    return pool != nullptr && rte_mempool_avail_count(pool) >= want + config_.extra_mbufs &&
-           rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM >=
-               static_cast<int>(port.mbuf_bytes_wanted());
-  };
-  if (fits(data_pool_.get())) return data_pool_.get();
-  for (const MempoolPtr& pool : later_pools_)
-    if (fits(pool.get())) return pool.get();
-  return nullptr;
-}
-
-// nullptr: the port gets no control queue, and its status says why.
-Expected<rte_mempool*> PortSet::control_queue_pool(EthdevPort& port) {
-  std::string& reason = port.status().control_queue_reason;
-  reason = config_.control_queues ? port.no_control_queue(config_.n_slots)
-                                  : std::string("switched off (offload.enabled)");
-  if (!reason.empty()) return nullptr;
-  // Its descriptors; what slot 0 has sent and drivers keep until they need the descriptors again;
-  // on the way to a worker or the TAP.
-  const std::uint32_t n = 3 * port.tx_descriptors() + kControlQueueExtraMbufs;
-  const std::uint32_t room = std::max(std::max(config_.mbuf_bytes, kMinRoomBytes),
-                                      (port.mbuf_bytes_wanted() + 63u) & ~63u);
-  MempoolPtr& pool = control_queue_pools_[port.spec().name];
-  if (pool.get() == nullptr) {
-    auto made = make_pool("ctlq", n, 0, room, port.socket_id());
-    if (!made) return tl::make_unexpected(made.error());
-    pool = std::move(*made);
-  }
-  return pool.get();
 }
 
 // Attached, configured, started; on whichever thread.
@@ -333,42 +242,6 @@ std::shared_ptr<EthdevPort> PortSet::take_out(flow::PortNo port_no) {
   return port;
 }
 
-std::vector<PortSet::SteeringPort> PortSet::steering_ports() const {
-  std::vector<SteeringPort> out;
-  for (const auto& port : ports_) {
-    const PortStatus& status = port->status();
-    out.push_back({.port_no = status.port_no,
-                   .name = status.name,
-                   .index = port->index,
-                   .life = port->life(),
-                   .queue = status.control_queue,
-                   .reason = status.control_queue_reason});
-  }
-  std::sort(out.begin(), out.end(),
-            [](const auto& a, const auto& b) { return a.port_no < b.port_no; });
-  return out;
-}
-
-void PortSet::request_steering(flow::PortNo port_no, std::vector<flow::SteeringIntent> intents,
-                               std::vector<offload::Form> lost, TimePoint now,
-                               std::function<void(std::uint64_t, offload::Report)> done) {
-  const auto it = std::find_if(ports_.begin(), ports_.end(),
-                               [port_no](const auto& p) { return p->status().port_no == port_no; });
-  if (it == ports_.end() || thread_ == nullptr) return;
-  thread_->post(
-      [port = *it, intents = std::move(intents), lost = std::move(lost),
-       now]() -> std::optional<offload::Report> {
-        // The port may have been closed, on this thread, since it was asked.
-        ControlQueue* queue = port->control_queue();
-        if (queue == nullptr) return std::nullopt;
-        queue->rules_are_lost(lost, now);
-        return queue->reconcile(intents, now);
-      },
-      [done = std::move(done), life = (*it)->life()](std::optional<offload::Report> report) {
-        if (report) done(life, std::move(*report));
-      });
-}
-
 // Of the RX queues of a new port: each to the worker that has fewest.
 void PortSet::assign_rx_queues(EthdevPort& port) const {
   if (config_.n_slots < 2) return;
@@ -430,84 +303,6 @@ Expected<void> PortSet::set_flags(flow::PortNo port_no, std::uint32_t flags, std
   next->entries[next->index_of[port_no]].flags = value;
   publish(std::move(next));
   return {};
-}
-
-std::vector<flow::PortNo> PortSet::refresh_links() {
-  std::vector<LinkReading> readings;
-  for (const auto& port : ports_) readings.emplace_back(port, port->read_link());
-  return apply_links(readings);
-}
-
-void PortSet::request_link_refresh(std::function<void(std::vector<flow::PortNo>)> done) {
-  thread_->post(
-      [ports = ports_] {
-        std::vector<LinkReading> readings;
-        for (const auto& port : ports) readings.emplace_back(port, port->read_link());
-        return readings;
-      },
-      [this, done = std::move(done)](const std::vector<LinkReading>& readings) {
-        done(apply_links(readings));
-      });
-}
-
-std::vector<flow::PortNo> PortSet::apply_links(const std::vector<LinkReading>& readings) {
-  std::vector<flow::PortNo> changed;
-  auto next = copy_view();
-  for (const auto& [port, link] : readings) {
-    // It may have been removed since it was asked.
-    if (std::find(ports_.begin(), ports_.end(), port) == ports_.end()) continue;
-    PortStatus& status = port->status();
-    status.speed_mbps = link.speed_mbps;
-    if (status.link_up == link.up) continue;
-    status.link_up = link.up;
-    next->entries[port->index].link_up = link.up;
-    changed.push_back(status.port_no);
-  }
-  if (!changed.empty()) publish(std::move(next));
-  return changed;
-}
-
-EthdevPort* PortSet::find(flow::PortNo port_no) const {
-  for (const auto& port : ports_)
-    if (port->status().port_no == port_no) return port.get();
-  return nullptr;
-}
-
-std::vector<PortStatus> PortSet::status() const {
-  std::vector<PortStatus> out;
-  for (const auto& port : ports_) out.push_back(port->status());
-  if (local_) out.push_back(*local_);
-  std::sort(out.begin(), out.end(),
-            [](const auto& a, const auto& b) { return a.port_no < b.port_no; });
-  return out;
-}
-
-std::optional<PortStatus> PortSet::status(flow::PortNo port_no) const {
-  if (port_no == flow::kPortLocal) return local_;
-  const EthdevPort* port = find(port_no);
-  return port == nullptr ? std::nullopt : std::optional(port->status());
-}
-
-Expected<PortStats> PortSet::stats(flow::PortNo port_no) const {
-  const EthdevPort* port = find(port_no);
-  if (port == nullptr) return make_error("there is no port {}", port_no);
-  return port->stats();
-}
-
-Expected<std::vector<std::pair<std::string, std::uint64_t>>> PortSet::extended_stats(
-    flow::PortNo port_no) const {
-  const EthdevPort* port = find(port_no);
-  if (port == nullptr) return make_error("there is no port {}", port_no);
-  return port->extended_stats();
-}
-
-std::optional<std::uint32_t> PortSet::smallest_mtu() const {
-  std::optional<std::uint32_t> smallest;
-  for (const auto& port : ports_) {
-    const std::uint32_t mtu = port->status().mtu;
-    if (mtu != 0 && (!smallest || mtu < *smallest)) smallest = mtu;
-  }
-  return smallest;
 }
 
 }  // namespace lifeline::port

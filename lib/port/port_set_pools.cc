@@ -1,0 +1,105 @@
+// The mempools of PortSet: who takes mbufs from where, and how many there are.
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "port/ethdev_port.h"
+#include "port/port_set.h"
+
+namespace lifeline::port {
+namespace {
+
+constexpr std::uint32_t kMinRoomBytes = 2048;
+constexpr std::uint32_t kCacheMbufs = 256;    // per lcore; RTE_MEMPOOL_CACHE_MAX_SIZE is 512
+constexpr std::uint32_t kWorkersInExtra = 2;  // whose rings extra_mbufs covers
+constexpr std::uint32_t kControlQueueExtraMbufs = 1024;
+
+}  // namespace
+
+// No cache: a few mbufs at a time, and a cache on a worker would hide them from the control lcore.
+Expected<void> PortSet::make_control_pool(std::uint32_t n_mbufs) {
+  auto pool =
+      make_pool("control", n_mbufs, 0, std::max(config_.mbuf_bytes, kMinRoomBytes), SOCKET_ID_ANY);
+  if (!pool) return tl::make_unexpected(pool.error());
+  control_pool_ = std::move(*pool);
+  return {};
+}
+
+std::uint32_t PortSet::tx_descriptors_total() const {
+  std::uint32_t n = 0;
+  for (const auto& port : ports_) n += port->tx_descriptors();
+  return n;
+}
+
+void PortSet::reclaim_sent() const {
+  for (const auto& port : ports_) {
+    const TxPath path = view()->entries[port->index].tx[sync::kControlSlot];
+    // -ENOTSUP: then the pools' size has to do.
+    if (path.owner_slot == sync::kControlSlot)
+      rte_eth_tx_done_cleanup(port->ethdev_id(), path.queue, 0);
+  }
+}
+
+Expected<void> PortSet::make_data_pool(const std::vector<std::unique_ptr<EthdevPort>>& ports) {
+  std::uint32_t n = config_.extra_mbufs;
+  std::uint32_t room = std::max(config_.mbuf_bytes, kMinRoomBytes);
+  for (const auto& port : ports) {
+    const auto counts = port->queues(config_.n_slots);
+    if (!counts) return tl::make_unexpected(counts.error());
+    n += port->mbufs_wanted(*counts);
+    room = std::max(room, (port->mbuf_bytes_wanted() + 63u) & ~63u);
+  }
+  const std::uint32_t n_workers = config_.n_slots - 1;
+  n += (std::max(n_workers, kWorkersInExtra) - kWorkersInExtra) * config_.ring_mbufs_per_worker;
+  // A cache holds up to 1.5 times its size, and none of it is of use to another lcore.
+  n += config_.n_slots * kCacheMbufs * 3 / 2;
+  const int socket = ports.empty() ? SOCKET_ID_ANY : ports.front()->socket_id();
+  auto pool =
+      make_pool(data_pool_.get() == nullptr ? "data" : "later", n, kCacheMbufs, room, socket);
+  if (!pool) return tl::make_unexpected(pool.error());
+  if (data_pool_.get() == nullptr) {
+    data_pool_ = std::move(*pool);
+  } else {
+    later_pools_.push_back(std::move(*pool));
+  }
+  return {};
+}
+
+Expected<rte_mempool*> PortSet::pool_for(const EthdevPort& port) {
+  const auto counts = port.queues(config_.n_slots);
+  if (!counts) return tl::make_unexpected(counts.error());
+  const std::uint32_t want = port.mbufs_wanted(*counts);
+  const auto fits = [&](rte_mempool* pool) {
+    return pool != nullptr && rte_mempool_avail_count(pool) >= want + config_.extra_mbufs &&
+           rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM >=
+               static_cast<int>(port.mbuf_bytes_wanted());
+  };
+  if (fits(data_pool_.get())) return data_pool_.get();
+  for (const MempoolPtr& pool : later_pools_)
+    if (fits(pool.get())) return pool.get();
+  return nullptr;
+}
+
+// nullptr: the port gets no control queue, and its status says why.
+Expected<rte_mempool*> PortSet::control_queue_pool(EthdevPort& port) {
+  std::string& reason = port.status().control_queue_reason;
+  reason = config_.control_queues ? port.no_control_queue(config_.n_slots)
+                                  : std::string("switched off (offload.enabled)");
+  if (!reason.empty()) return nullptr;
+  // Its descriptors; what slot 0 has sent and drivers keep until they need the descriptors again;
+  // on the way to a worker or the TAP.
+  const std::uint32_t n = 3 * port.tx_descriptors() + kControlQueueExtraMbufs;
+  const std::uint32_t room = std::max(std::max(config_.mbuf_bytes, kMinRoomBytes),
+                                      (port.mbuf_bytes_wanted() + 63u) & ~63u);
+  MempoolPtr& pool = control_queue_pools_[port.spec().name];
+  if (pool.get() == nullptr) {
+    auto made = make_pool("ctlq", n, 0, room, port.socket_id());
+    if (!made) return tl::make_unexpected(made.error());
+    pool = std::move(*made);
+  }
+  return pool.get();
+}
+
+}  // namespace lifeline::port
