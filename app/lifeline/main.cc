@@ -58,7 +58,10 @@ int fail(const Error& error) {
 }
 
 int run(Options& options) {
-  const auto config = config::load_file(options.config_path);
+  // A start is not refused for want of a certificate: it may come with what starts later.
+  const auto config = config::load_file(
+      options.config_path,
+      options.check_config ? config::NamedFiles::kHaveToBeThere : config::NamedFiles::kAsNamed);
   if (!config) {
     for (const auto& diagnostic : config.error())
       std::fprintf(stderr, "%s\n", diagnostic.to_string().c_str());

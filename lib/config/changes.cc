@@ -99,6 +99,13 @@ std::vector<Change> changes(const Config& running, const Config& wanted) {
   return out;
 }
 
+std::vector<Change> effects() {
+  std::vector<Change> out;
+  each_key(false, [&](const char* key, Effect effect, auto) { out.push_back({key, effect}); });
+  out.push_back({"ports", Effect::kRestart});
+  return out;
+}
+
 Config taken_over(const Config& running, const Config& wanted) {
   Config out = running;
   each_key(moves(running, wanted), [&](const char*, Effect effect, auto member) {

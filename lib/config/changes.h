@@ -27,6 +27,10 @@ struct Change {
 // change of one of these takes `listen` with it to the next start.
 std::vector<Change> changes(const Config& running, const Config& wanted);
 
+// Every key, those of `sizes` each by itself, and how a change of it takes effect while `bridge`
+// and `run_dir` stay. For the documentation.
+std::vector<Change> effects();
+
 // What a switch that runs `running` runs once it has taken over what it can of `wanted`: `wanted`,
 // but for the keys that changes() says need a restart.
 Config taken_over(const Config& running, const Config& wanted);

@@ -216,8 +216,14 @@ using LoadResult = tl::expected<Config, std::vector<Diagnostic>>;
 // configuration. Stateless, thread-safe.
 LoadResult load(std::string_view text, std::string_view file);
 
+// Whether the files that a configuration names (tls) are looked at, too.
+enum class NamedFiles : std::uint8_t {
+  kAsNamed,        // they may come later: a switch starts without, and says so
+  kHaveToBeThere,  // one that is missing or that we may not read is an error where it is named
+};
+
 // Reads the file at `path` (at most 4 MiB).
-LoadResult load_file(const std::string& path);
+LoadResult load_file(const std::string& path, NamedFiles named_files = NamedFiles::kAsNamed);
 
 // The configuration as YAML text, defaults included. load(dump(c)) gives c for each c that load()
 // can give.

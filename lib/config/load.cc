@@ -89,7 +89,9 @@ std::vector<std::uint8_t> all_openflow_versions() {
   return versions;
 }
 
-LoadResult load(std::string_view text, std::string_view file) {
+namespace {
+
+LoadResult load_text(std::string_view text, std::string_view file, NamedFiles named_files) {
   Reader reader(file);
   Config config;
   // yaml-cpp throws on what is not YAML; nothing else in here does.
@@ -97,7 +99,7 @@ LoadResult load(std::string_view text, std::string_view file) {
     const std::string copy(text);
     if (const auto mark = second_document(copy))
       reader.error(*mark, "", "a second document begins here: keep one");
-    config = Loader(reader).load(YAML::Load(copy));
+    config = Loader(reader, named_files).load(YAML::Load(copy));
   } catch (const YAML::Exception& e) {
     reader.error(e.mark, "", fmt::format("this is no YAML: {}", e.msg));
   } catch (const std::exception& e) {
@@ -107,7 +109,13 @@ LoadResult load(std::string_view text, std::string_view file) {
   return config;
 }
 
-LoadResult load_file(const std::string& path) {
+}  // namespace
+
+LoadResult load(std::string_view text, std::string_view file) {
+  return load_text(text, file, NamedFiles::kAsNamed);
+}
+
+LoadResult load_file(const std::string& path, NamedFiles named_files) {
   const auto fail = [&path](std::string message) {
     return tl::make_unexpected(std::vector<Diagnostic>{{path, 0, 0, std::move(message)}});
   };
@@ -118,7 +126,7 @@ LoadResult load_file(const std::string& path) {
   if (file.bad()) return fail("cannot be read: is it a file?");
   text.resize(static_cast<std::size_t>(file.gcount()));
   if (text.size() > kMaxFileBytes) return fail("is larger than 4 MiB: no configuration is");
-  return load(text, path);
+  return load_text(text, path, named_files);
 }
 
 }  // namespace lifeline::config

@@ -1,6 +1,11 @@
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <set>
 #include <utility>
 
@@ -8,6 +13,20 @@
 #include "config/loader.h"
 
 namespace lifeline::config {
+namespace {
+
+// Why we cannot read the file; "" when we can.
+std::string why_unreadable(const std::string& path) {
+  struct stat found {};
+  if (stat(path.c_str(), &found) != 0) return std::strerror(errno);
+  if (!S_ISREG(found.st_mode)) return "it is no file";
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return std::strerror(errno);
+  close(descriptor);
+  return "";
+}
+
+}  // namespace
 
 void Loader::load_tls(const Mapping& top) {
   const auto node = top.get("tls");
@@ -27,9 +46,15 @@ void Loader::load_tls(const Mapping& top) {
 
 std::string Loader::file_name(const YAML::Node& node, const std::string& where) {
   auto text = r_.text(node, where).value_or("");
-  if (!text.starts_with('/'))
+  if (!text.starts_with('/')) {
     r_.error(node, where,
              fmt::format("'{}' is no absolute path: /etc/lifeline/cacert.pem", text.substr(0, 60)));
+  } else if (named_files_ == NamedFiles::kHaveToBeThere) {
+    if (const std::string why = why_unreadable(text); !why.empty())
+      r_.error(
+          node, where,
+          fmt::format("{} cannot be read: {}; put the file there, or correct the path", text, why));
+  }
   return text;
 }
 

@@ -17,7 +17,8 @@ namespace lifeline::config {
 // its own. Errors go to the reader; what was wrong keeps its default. One thread, one use.
 class Loader {
  public:
-  explicit Loader(Reader& reader) : r_(reader) {}
+  explicit Loader(Reader& reader, NamedFiles named_files = NamedFiles::kAsNamed)
+      : r_(reader), named_files_(named_files) {}
   Config load(const YAML::Node& root);
 
  private:
@@ -70,6 +71,7 @@ class Loader {
   };
 
   Reader& r_;
+  NamedFiles named_files_;
   Config c_;
   std::vector<YAML::Node> port_nodes_;  // of c_.ports
 };

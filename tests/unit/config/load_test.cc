@@ -147,15 +147,6 @@ TEST(Dump, LoadsBackToTheSameConfiguration) {
   }
 }
 
-TEST(Examples, Load) {
-  for (const char* name : {"lifeline.yaml", "veth.yaml"}) {
-    const auto loaded = load_file(fmt::format("{}/{}", LIFELINE_CONF_DIR, name));
-    ASSERT_TRUE(loaded) << all(loaded.error());
-    EXPECT_FALSE(loaded->ports.empty());
-    EXPECT_EQ(loaded->controllers.size(), 1u);
-  }
-}
-
 TEST(LoadFile, SaysThatAFileCannotBeRead) {
   const auto missing = load_file("/nonexistent/x.yaml");
   ASSERT_FALSE(missing);
