@@ -172,6 +172,10 @@ void ControllerLink::poll(TimePoint now) {
     missed_echo_told_ = true;
     inband_.on_missed_echo(remote_.id);
   }
+  // The new way is no older than the silence: TCP, which backs off, has yet to try it.
+  if (silence >= probe_interval_ &&
+      inband_.way_changed_at(remote_.id) > session_->last_input() + probe_interval_)
+    session_->extend_probe();
 }
 
 void ControllerLink::try_now() {

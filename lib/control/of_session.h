@@ -31,6 +31,8 @@ class OfSession final : public StreamClient {
   std::uint8_t version() const;
   bool ended() const { return ended_; }
   TimePoint last_input() const { return last_input_; }
+  // The way to the peer is another: openflow::Channel::extend_probe().
+  void extend_probe() { agent_.extend_probe(id_); }
 
  private:
   void on_bytes(std::span<const std::byte> bytes) override;

@@ -115,6 +115,9 @@ class InbandAgent {
   void set_remote_state(std::string_view id, ConnectionState state, std::string_view why = "");
   // An echo request was not answered in time: have the kernel ask the next hops at once.
   void on_missed_echo(std::string_view id);
+  // When a next hop of the remote last took another MAC, or another hop its place; TimePoint{}:
+  // never, or no such remote.
+  TimePoint way_changed_at(std::string_view id) const;
   // Has the kernel ask the next hops that have this MAC whether they are still there (ARP, to that
   // MAC). False: none has it, or the kernel would not.
   bool probe_next_hop(const MacAddress& mac);

@@ -193,6 +193,16 @@ void InbandAgent::on_missed_echo(std::string_view id) {
   refresh_soon(*remote, "echo missed");
 }
 
+TimePoint InbandAgent::way_changed_at(std::string_view id) const {
+  TimePoint last{};
+  if (const RemoteState* remote = find(id)) {
+    for (const Hop& hop : remote->hops) {
+      if (hop.fact.mac) last = std::max(last, hop.changed.when);
+    }
+  }
+  return last;
+}
+
 bool InbandAgent::probe(const Hop& hop) {
   ++counters_.probes;
   auto ok = kernel_.probe(hop.fact.ip, hop.fact.ifindex);

@@ -134,6 +134,10 @@ void SwitchAgent::set_probe_interval(Duration interval) {
     c->channel.set_probe_interval(probe_interval(impl_->config, c->kind));
 }
 
+void SwitchAgent::extend_probe(ConnectionId id) {
+  if (Connection* c = impl_->find(id)) c->channel.extend_probe(impl_->clock.now());
+}
+
 void SwitchAgent::set_max_rules_per_table(std::uint32_t n) {
   impl_->config.tables.max_rules_per_table = n;
   impl_->tables.set_max_rules_per_table(n);

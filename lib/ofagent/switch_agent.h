@@ -121,6 +121,8 @@ class SwitchAgent {
   void set_fail_mode(FailMode mode);
   // Also of the connections that stand; see AgentConfig.
   void set_probe_interval(Duration interval);
+  // The way to this peer is another: openflow::Channel::extend_probe().
+  void extend_probe(ConnectionId id);
   void set_max_rules_per_table(std::uint32_t n);
 
   const FlowTables& tables() const;

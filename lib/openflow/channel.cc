@@ -266,6 +266,12 @@ std::optional<TimePoint> Channel::deadline() const {
   return last_receive_ + config_.probe_interval;
 }
 
+void Channel::extend_probe(TimePoint now) {
+  if (state_ != State::kIdle || probe_extended_) return;
+  probe_extended_ = true;
+  last_receive_ = now;
+}
+
 void Channel::tick(TimePoint now) {
   const auto due = deadline();
   if (!due || now < *due) return;
@@ -283,6 +289,7 @@ void Channel::tick(TimePoint now) {
       queue(encode(EchoRequest{}, next_xid(), version_));
       ++counters_.probes_sent;
       if (!is_closed()) state_ = State::kIdle;
+      probe_extended_ = false;
       last_receive_ = now;
       return;
     case State::kIdle:

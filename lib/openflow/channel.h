@@ -94,6 +94,9 @@ class Channel {
   void consume_output(std::size_t n);
 
   void set_probe_interval(Duration interval) { config_.probe_interval = interval; }
+  // The way to the peer is another since the probe went out, and TCP backs off: one interval more
+  // for the answer, once per probe. Nothing without a probe.
+  void extend_probe(TimePoint now);
   // Probes and time-outs. Call at deadline() or any time.
   void tick(TimePoint now);
   // When tick() has something to do; nullopt: never (closed, or no probes).
@@ -132,6 +135,7 @@ class Channel {
   ChannelCounters counters_;
   std::function<void(BytesView)> monitor_;
   TimePoint last_receive_;  // the last bytes in; at first the start; with a probe out, its time
+  bool probe_extended_ = false;
   std::uint32_t xid_ = 0;
 
   Bytes input_;

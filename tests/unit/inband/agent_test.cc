@@ -88,6 +88,19 @@ TEST_F(AgentTest, AChangedNextHopMacReplacesOldByNewInOnePublish) {
   EXPECT_FALSE(table.has(Kind::kToNextHopArp, kGatewayMac.to_string()));
 }
 
+TEST_F(AgentTest, TheWayChangesWithTheNextHopsMacAndNotWithItsLoss) {
+  bring_up();
+  const std::string id = agent.status().remotes[0].remote.id;
+  pass(seconds{1});
+  const TimePoint then = clock.now();
+  event(kernel.set_neighbour(kGateway, std::nullopt, NUD_FAILED));
+  EXPECT_LT(agent.way_changed_at(id), then);
+  pass(seconds{1});
+  event(kernel.set_neighbour(kGateway, kOtherMac, NUD_REACHABLE));
+  EXPECT_GT(agent.way_changed_at(id), then);
+  EXPECT_EQ(agent.way_changed_at("tcp:nobody"), TimePoint{});
+}
+
 TEST_F(AgentTest, AnotherGatewayBringsItsOwnRules) {
   bring_up();
   const Ipv4Address second = Ipv4Address::of(10, 0, 0, 2);

@@ -184,6 +184,19 @@ TEST_F(ChannelTest, ASilentPeerIsProbedThenGivenUp) {
   EXPECT_THAT(channel.close_reason(), HasSubstr("inactivity probe"));
 }
 
+TEST_F(ChannelTest, AProbeMayBeExtendedOnceAndOnlyWhileItIsOut) {
+  Channel channel = make_up(Version::k13);
+  channel.extend_probe(now_ + seconds{4});
+  EXPECT_EQ(channel.deadline(), now_ + seconds{5});
+  channel.tick(now_ + seconds{5});
+  channel.extend_probe(now_ + seconds{8});
+  channel.extend_probe(now_ + seconds{9});
+  channel.tick(now_ + seconds{12});
+  EXPECT_TRUE(channel.is_up());
+  channel.tick(now_ + seconds{13});
+  EXPECT_TRUE(channel.is_closed());
+}
+
 TEST_F(ChannelTest, AnythingReceivedKeepsTheChannelUp) {
   Channel channel = make_up(Version::k13);
   for (int i = 0; i < 5; ++i) {
