@@ -10,6 +10,8 @@ class ForwardingRow:
     group = "forwarding"
     unit = "Mpps"
     sides = ("testpmd", "openvswitch", "lifeline")
+    loop = True  # the pcap is replayed for ever
+    exact_entries = 262144  # of Lifeline's exact-match table
 
     def __init__(self, name, text, flows, rules, goal):
         self.name, self.text, self.flows, self.rules = name, text, flows, rules
@@ -55,6 +57,17 @@ class ForwardingRow:
                      f"in_port=2 packet={self.LESSON.hex()} actions=NORMAL"])
 
 
+class ChangesRow(ForwardingRow):
+    """See changes.py. `changes`: flow_mods of each kind; 0: new flows are counted."""
+    group = "changes"
+    unit = "k/s"
+    sides = ("openvswitch", "lifeline")
+
+    def __init__(self, name, text, loop=True, changes=0, flows=100000, exact_entries=262144, rules="in_port"):
+        super().__init__(name, text, flows, rules, None)
+        self.loop, self.changes, self.exact_entries = loop, changes, exact_entries
+
+
 class BringUpRow:
     group = "bring-up"
     unit = "ms"
@@ -91,6 +104,10 @@ ROWS = [
     ForwardingRow("100k-flows-100k-rules", "100 k flows, 100 k exact 5-tuple rules", 100000, "exact",
                   0.50),
     ForwardingRow("1k-flows-normal", "1 k flows, NORMAL, destination learned", 1000, "normal", 0.50),
+    ChangesRow("changes-idle", "flow_mods, 100 k added and deleted, nothing is forwarded", False, 100000, flows=1000),
+    ChangesRow("changes-load", "flow_mods, 100 k added and deleted, while 100 k flows are forwarded", True, 100000),
+    ChangesRow("new-flows", "100 k flows in turn, each of which has lost its entry, one in_port rule",
+               exact_entries=1024),
     BringUpRow("bring-up-listener", "static address, the controller's process starts -> handshake done",
                "listener"),
     BringUpRow("bring-up-link", "static address, the wire to the controller comes up -> handshake done",

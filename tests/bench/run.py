@@ -18,6 +18,7 @@ import sys
 import time
 
 import bring_up
+import changes
 import control_latency
 import recovery
 import rows
@@ -39,7 +40,8 @@ def summary(values):
 
 
 def show(row, name, figures, base):
-    text = (f"    {name:18} median {figures['median']:9.2f} {row.unit}"
+    unit = "%" if name.endswith("kept") else row.unit
+    text = (f"    {name:28} median {figures['median']:9.2f} {unit}"
             f"  min {figures['min']:9.2f}  max {figures['max']:9.2f}")
     if row.unit == "Mpps":
         text += f"  {tsc_hz() / (figures['median'] * 1e6):6.0f} cycles/packet"
@@ -110,6 +112,19 @@ def recovery_row(row, wanted, args):
     return figures
 
 
+def changes_row(row, wanted, args):
+    row.prepare(sandbox.WORK_DIR)
+    figures = {}
+    for number in range(args.rounds):
+        for name in wanted:
+            measure = changes.flow_mods if row.changes else changes.new_flows
+            for what, value in measure(row, name, args.seconds).items():
+                figures.setdefault(f"{name}, {what}", []).append(value)
+                unit = "%" if what.endswith("kept") else row.unit
+                print(f"    round {number + 1} {name:12} {what:18} {value:9.1f} {unit}", flush=True)
+    return {what: summary(values) for what, values in figures.items()}
+
+
 def choose(names):
     chosen = []
     for name in names:
@@ -150,7 +165,7 @@ def main():
         print(f"{row.name}: {row.text}", flush=True)
         began = time.monotonic()
         measure = {"forwarding": forwarding, "control": control_row,
-                   "recovery": recovery_row}.get(row.group, bring_up_row)
+                   "changes": changes_row, "recovery": recovery_row}.get(row.group, bring_up_row)
         result = measure(row, wanted, args)
         for name, figures in result.items() if row.group != "control" else ():
             show(row, name, figures, result.get("testpmd", {}).get("median"))

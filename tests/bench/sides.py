@@ -136,7 +136,7 @@ class OpenVswitch:
         # Traffic starts with this port, when the rules stand.
         self.vsctl("add-port", "br0", "source", "--", "set", "interface", "source", "type=dpdk",
                    "ofport_request=1",
-                   f"options:dpdk-devargs=net_pcap_x,rx_pcap={row.pcap},infinite_rx=1")
+                   f"options:dpdk-devargs=net_pcap_x,rx_pcap={row.pcap},infinite_rx={int(row.loop)}")
         failure = self.vsctl("get", "interface", "source", "error")
         if failure not in ("[]", ""):
             raise AssertionError(f"Open vSwitch could not open the pcap device: {failure}")
@@ -148,7 +148,7 @@ class OpenVswitch:
                        20, 0.1)
         self._settle()
         before = ofctl_tx(self.mgmt, "2")
-        wait.holds(self._alive, "ovs-vswitchd lives", seconds)
+        wait.holds(self.alive, "ovs-vswitchd lives", seconds)
         after = ofctl_tx(self.mgmt, "2")
         return rate(before, after)
 
@@ -157,14 +157,18 @@ class OpenVswitch:
         flows grows for half a minute, and it would be unfair to measure meanwhile."""
         rates, last = [], ofctl_tx(self.mgmt, "2")
         for _ in range(most_seconds):
-            wait.holds(self._alive, "ovs-vswitchd lives", 1.0)
+            wait.holds(self.alive, "ovs-vswitchd lives", 1.0)
             now = ofctl_tx(self.mgmt, "2")
             rates, last = [*rates[-2:], rate(last, now)], now
             if len(rates) == 3 and max(rates) - min(rates) < 0.05 * max(rates):
                 return
 
-    def _alive(self):
+    def alive(self):
         return self.daemon.poll() is None
+
+    def misses(self):
+        """Open vSwitch counts what its exact-match cache hit, and these are samples: nothing to compare."""
+        return None
 
     def stop(self):
         # PMD threads and no-huge memory make an orderly exit slow; nothing of it is kept.
@@ -194,13 +198,13 @@ class Lifeline:
                 return ["--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m", "2048",
                         "--file-prefix=bench", "-l", f"{MAIN_CPU},{WORKER_CPU}",
                         f"--main-lcore={MAIN_CPU}",
-                        f"--vdev=net_pcap0,rx_pcap={row.pcap},infinite_rx=1",
+                        f"--vdev=net_pcap0,rx_pcap={row.pcap},infinite_rx={int(row.loop)}",
                         f"--vdev={sink},{sink_arguments}"]
         self.switch = Bench(lab, side.space(), [], ["tcp:10.99.0.1:6653"], allow=(r"WARN ",), config={
             "ports": [{"name": "source", "device": "net_pcap0", "number": 1},
                       {"name": "sink", "device": sink, "number": 2}],
             "idle_sleep_us": 0,
-            "sizes": {"flows": 200000, "exact_entries": 262144, "mbufs": 400000},
+            "sizes": {"flows": 200000, "exact_entries": row.exact_entries, "mbufs": 400000},
         })
         self.switch.start(timeout=90)  # a gigabyte of mbufs
         self.switch.local_static("10.99.0.2/24")
@@ -210,6 +214,17 @@ class Lifeline:
             learned = pcap.DESTINATION_MAC.hex(":")
             lab.until(lambda: any(e["mac"] == learned and e["port"] == 2
                                   for e in self.switch.ctl_json("fdb")["entries"]), "the destination is learned")
+
+    @property
+    def mgmt(self):
+        return self.switch.mgmt
+
+    def alive(self):
+        return self.switch.running()
+
+    def misses(self):
+        """Packets that found no entry, so far."""
+        return sum(w["misses"] for w in self.switch.ctl_json("stats")["workers"])
 
     def space(self):
         return self.lab.namespaces.get("bench") or self.lab.namespace("bench")
