@@ -161,9 +161,9 @@ std::string render_ports(const json& ports) {
 std::string render_verbose_ports(const json& ports) {
   std::string out = render_ports(ports);
   for (const auto& p : ports.value("ports", json::array())) {
-    out += fmt::format("\nport {} ({}): driver {}, MAC {}, {} RX and {} TX queues\n",
+    out += fmt::format("\nport {} ({}): driver {}, MAC {}, {} RX and {} TX queues, VLANs: {}\n",
                        text(p, "number"), text(p, "name"), text(p, "driver"), text(p, "mac"),
-                       text(p, "rx_queues"), text(p, "tx_queues"));
+                       text(p, "rx_queues"), text(p, "tx_queues"), text(p, "vlans"));
     std::vector<std::vector<std::string>> rows;
     const json counters = p.value("xstats", json::object());
     for (const auto& [name, value] : counters.items()) {

@@ -7,6 +7,15 @@
 
 namespace lifeline {
 
+namespace {
+
+flow::PortVlan port_vlan(const config::PortVlans& vlans) {
+  if (vlans.access) return flow::PortVlan::access(*vlans.access);
+  return flow::PortVlan::trunk(vlans.trunk, vlans.native.value_or(0));
+}
+
+}  // namespace
+
 std::vector<port::PortSpec> port_specs(const config::Config& config) {
   std::vector<port::PortSpec> specs;
   for (const auto& port : config.ports) {
@@ -15,9 +24,19 @@ std::vector<port::PortSpec> port_specs(const config::Config& config) {
                      .port_no = port.number,
                      .rx_queues = port.rx_queues,
                      .descriptors = port.descriptors,
-                     .mtu = port.mtu});
+                     .mtu = port.mtu,
+                     .vlan = port_vlan(port.vlans)});
   }
   return specs;
+}
+
+std::vector<std::pair<flow::PortNo, flow::PortVlan>> port_vlans(const config::Config& config) {
+  std::vector<std::pair<flow::PortNo, flow::PortVlan>> vlans;
+  vlans.emplace_back(flow::kPortLocal, config.local.vlan
+                                           ? flow::PortVlan::access(*config.local.vlan)
+                                           : flow::PortVlan{});
+  for (const auto& port : config.ports) vlans.emplace_back(port.number, port_vlan(port.vlans));
+  return vlans;
 }
 
 ofagent::SwitchFacts switch_facts(const config::Config& config, MacAddress local_mac) {

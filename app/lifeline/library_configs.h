@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "base/mac_address.h"
 #include "config/config.h"
 #include "datapath/datapath.h"
+#include "flow/port_vlan.h"
 #include "ofagent/backend.h"
 #include "ofagent/switch_agent.h"
 #include "port/port_set.h"
@@ -16,6 +18,8 @@
 namespace lifeline {
 
 std::vector<port::PortSpec> port_specs(const config::Config& config);
+// Of LOCAL and of every port.
+std::vector<std::pair<flow::PortNo, flow::PortVlan>> port_vlans(const config::Config& config);
 ofagent::SwitchFacts switch_facts(const config::Config& config, MacAddress local_mac);
 ofagent::FailMode fail_mode(const config::Config& config);
 ofagent::AgentConfig agent_config(const config::Config& config);

@@ -94,6 +94,7 @@ void Switch::Impl::apply(const config::Config& next, std::unique_ptr<control::Tl
   agent->set_max_rules_per_table(config.sizes.flows);
   agent->set_probe_interval(agent_config(config).probe_interval);
   agent->set_fail_mode(fail_mode(config));
+  datapath->set_port_vlans(port_vlans(config));
   set_in_band();
   apply_links(before, std::move(next_tls), failed);
   apply_listeners(failed);

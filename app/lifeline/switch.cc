@@ -103,6 +103,7 @@ Expected<void> Switch::Impl::open_ports() {
   if (!tap) return tl::make_unexpected(tap.error());
   local = std::move(*tap);
   ports->set_local(local->mac(), local->mtu(), local->up());
+  ports->set_vlans(port_vlans(config));
   return {};
 }
 

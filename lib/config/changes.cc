@@ -21,7 +21,13 @@ void each_key(bool moves, const Visit& visit) {
   visit(
       "run_dir", kRestart, [](auto& c) -> auto& { return c.run_dir; });
   visit(
-      "local", kRestart, [](auto& c) -> auto& { return c.local; });
+      "local.name", kRestart, [](auto& c) -> auto& { return c.local.name; });
+  visit(
+      "local.mac", kRestart, [](auto& c) -> auto& { return c.local.mac; });
+  visit(
+      "local.mtu", kRestart, [](auto& c) -> auto& { return c.local.mtu; });
+  visit(
+      "local.vlan", kAtOnce, [](auto& c) -> auto& { return c.local.vlan; });
   visit(
       "tls", kAtOnce, [](auto& c) -> auto& { return c.tls; });
   visit(
@@ -72,13 +78,34 @@ const Port* find(const std::vector<Port>& ports, const std::string& name) {
   return it == ports.end() ? nullptr : &*it;
 }
 
+// What of a port a running switch takes over, as of the key behind "ports[NAME].".
+template <class Visit>
+void each_vlan_key(const Visit& visit) {
+  visit(
+      "access", [](auto& port) -> auto& { return port.vlans.access; });
+  visit(
+      "trunk", [](auto& port) -> auto& { return port.vlans.trunk; });
+  visit(
+      "native", [](auto& port) -> auto& { return port.vlans.native; });
+}
+
+bool differs_beside_vlans(const Port& a, Port b) {
+  b.vlans = a.vlans;
+  return a != b;
+}
+
 void port_changes(const Config& running, const Config& wanted, std::vector<Change>& out) {
   const auto note = [&out](const Port& port) {
     out.push_back({fmt::format("ports[{}]", port.name), Effect::kRestart});
   };
   for (const Port& port : running.ports) {
     const Port* const other = find(wanted.ports, port.name);
-    if (other == nullptr || *other != port) note(port);
+    if (other == nullptr || differs_beside_vlans(port, *other)) note(port);
+    if (other == nullptr) continue;
+    each_vlan_key([&](const char* key, auto member) {
+      if (member(port) != member(*other))
+        out.push_back({fmt::format("ports[{}].{}", port.name, key), Effect::kAtOnce});
+    });
   }
   for (const Port& port : wanted.ports)
     if (find(running.ports, port.name) == nullptr) note(port);
@@ -103,6 +130,9 @@ std::vector<Change> effects() {
   std::vector<Change> out;
   each_key(false, [&](const char* key, Effect effect, auto) { out.push_back({key, effect}); });
   out.push_back({"ports", Effect::kRestart});
+  each_vlan_key([&](const char* key, auto) {
+    out.push_back({fmt::format("ports[].{}", key), Effect::kAtOnce});
+  });
   return out;
 }
 
@@ -111,6 +141,8 @@ Config taken_over(const Config& running, const Config& wanted) {
   each_key(moves(running, wanted), [&](const char*, Effect effect, auto member) {
     if (effect == Effect::kAtOnce) member(out) = member(wanted);
   });
+  for (Port& port : out.ports)
+    if (const Port* const other = find(wanted.ports, port.name)) port.vlans = other->vlans;
   return out;
 }
 

@@ -15,7 +15,8 @@ enum class Effect : std::uint8_t {
 };
 
 struct Change {
-  std::string key;  // as in the file: "in_band.strict"; of a port: "ports[uplink]"
+  std::string
+      key;  // as in the file: "in_band.strict"; of a port: "ports[uplink]", "ports[uplink].access"
   Effect effect = Effect::kAtOnce;
 
   bool operator==(const Change&) const = default;

@@ -35,8 +35,21 @@ struct Local {
   std::optional<MacAddress> mac;
   // IP MTU in bytes, Ethernet header not counted. Unset: the smallest of the ports' MTUs.
   std::optional<std::uint32_t> mtu;
+  // The VLAN, 1..kMaxVid, that NORMAL has it in: its host sees untagged frames. Unset: all VLANs.
+  std::optional<std::uint16_t> vlan;
 
   bool operator==(const Local&) const = default;
+};
+
+// What NORMAL carries on a port. All unset: every VLAN, as frames are tagged.
+struct PortVlans {
+  std::optional<std::uint16_t> access;              // 1..kMaxVid: this one alone, untagged
+  std::optional<std::vector<std::uint16_t>> trunk;  // these, tagged; 0: untagged frames; ascending
+  std::optional<std::uint16_t> native;              // 1..kMaxVid: that of untagged frames too
+
+  // `vid` 0: untagged frames.
+  bool carries(std::uint16_t vid) const;
+  bool operator==(const PortVlans&) const = default;
 };
 
 struct Port {
@@ -49,6 +62,7 @@ struct Port {
   std::optional<std::uint16_t> descriptors;  // 64..4096 per queue; unset: 1024
   // IP MTU in bytes, Ethernet header and VLAN tags not counted. Unset: the device keeps its own.
   std::optional<std::uint32_t> mtu;
+  PortVlans vlans;
 
   bool operator==(const Port&) const = default;
 };
@@ -106,7 +120,7 @@ struct AlsoNextHop {
 
 struct InBand {
   bool enabled = true;
-  VlanScope vlan;
+  VlanScope vlan;  // that of the local port where it has one, unless `any`
   // Lets hosts resolve the next hop through us: switches behind this one need it.
   bool relay_arp = false;
   // Stations whose DHCP passes whatever the flows say; a prefix of no bytes: everybody's.

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "config/config.h"
 
 namespace lifeline::config {
@@ -34,6 +36,17 @@ const char* level_text(log::Level level) {
   return "info";
 }
 
+void dump_vlans(const PortVlans& vlans, std::string& out) {
+  if (vlans.access) out += fmt::format("    access: {}\n", *vlans.access);
+  if (vlans.native) out += fmt::format("    native: {}\n", *vlans.native);
+  if (!vlans.trunk) return;
+  out += "    trunk: [";
+  const char* between = "";
+  for (const std::uint16_t vid : *vlans.trunk)
+    out += fmt::format("{}{}", std::exchange(between, ", "), vid);
+  out += "]\n";
+}
+
 void dump_ports(const Config& c, std::string& out) {
   if (c.ports.empty()) {
     out += "ports: []\n";
@@ -46,6 +59,7 @@ void dump_ports(const Config& c, std::string& out) {
     if (p.rx_queues) out += fmt::format("    rx_queues: {}\n", *p.rx_queues);
     if (p.descriptors) out += fmt::format("    descriptors: {}\n", *p.descriptors);
     if (p.mtu) out += fmt::format("    mtu: {}\n", *p.mtu);
+    dump_vlans(p.vlans, out);
   }
 }
 
@@ -88,6 +102,7 @@ std::string dump(const Config& c) {
   out += fmt::format("local:\n  name: {}\n", quoted(c.local.name));
   if (c.local.mac) out += fmt::format("  mac: {}\n", quoted(c.local.mac->to_string()));
   if (c.local.mtu) out += fmt::format("  mtu: {}\n", *c.local.mtu);
+  if (c.local.vlan) out += fmt::format("  vlan: {}\n", *c.local.vlan);
   dump_ports(c, out);
   dump_tls(c.tls, out);
   dump_controllers(c, out);

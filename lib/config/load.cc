@@ -68,6 +68,7 @@ Config Loader::load(const YAML::Node& root) {
   load_tls(top);
   load_controllers(top);
   load_in_band(top);
+  check_management_vlan(top);
   load_offload(top);
   load_listen(top);
   load_openflow(top);

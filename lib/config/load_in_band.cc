@@ -9,7 +9,7 @@
 namespace lifeline::config {
 
 void Loader::load_in_band(const Mapping& top) {
-  VlanScope& vlan = c_.in_band.vlan;
+  if (c_.local.vlan) c_.in_band.vlan = {VlanScope::Kind::kVid, *c_.local.vlan};
   const auto node = top.get("in_band");
   if (!node) return;
   const Mapping m(r_, *node, "in_band",
@@ -22,6 +22,11 @@ void Loader::load_in_band(const Mapping& top) {
   load_relay_dhcp(m);
   load_addresses(m, "also_reach", &parse_also_reach, c_.in_band.also_reach);
   load_addresses(m, "also_next_hop", &parse_also_next_hop, c_.in_band.also_next_hop);
+  load_vlan_scope(m);
+}
+
+void Loader::load_vlan_scope(const Mapping& m) {
+  VlanScope& vlan = c_.in_band.vlan;
   const auto value = m.get("vlan");
   if (!value) return;
   const std::string where = m.where("vlan");
@@ -43,7 +48,35 @@ void Loader::load_in_band(const Mapping& top) {
     if (!vid) return;
     wanted = {VlanScope::Kind::kVid, static_cast<std::uint16_t>(*vid)};
   }
+  // The local port would never see what the rules let through.
+  if (c_.local.vlan && wanted != vlan)
+    r_.error(*value, where,
+             fmt::format("the local port is in VLAN {}: leave this out, or make it {} or any",
+                         *c_.local.vlan, *c_.local.vlan));
   vlan = wanted;
+}
+
+// A switch whose ports all keep its control traffic out has cut itself off.
+void Loader::check_management_vlan(const Mapping& top) {
+  const VlanScope& scope = c_.in_band.vlan;
+  const bool any = scope.kind == VlanScope::Kind::kAny;
+  const bool remote = std::any_of(c_.controllers.begin(), c_.controllers.end(),
+                                  [](const auto& c) { return !c.address.is_loopback(); });
+  if (!c_.in_band.enabled || !remote || c_.ports.empty() || (any && !c_.local.vlan)) return;
+  const std::uint16_t vid = any ? *c_.local.vlan : scope.vid;
+  if (std::any_of(c_.ports.begin(), c_.ports.end(),
+                  [vid](const Port& port) { return port.vlans.carries(vid); }))
+    return;
+  const auto ports = top.get("ports");
+  if (vid == 0)
+    r_.error(*ports, "ports",
+             "none of them carries untagged frames, by which the controllers are to be reached: "
+             "set local.vlan");
+  else
+    r_.error(*ports, "ports",
+             fmt::format("none of them carries VLAN {0}, in which the controllers are to be "
+                         "reached: give one access: {0}, or {0} in its trunk",
+                         vid));
 }
 
 // `all`, `none`, or the beginnings of MAC addresses.

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -12,6 +13,12 @@ constexpr std::size_t kMaxNameBytes = 15;    // IFNAMSIZ - 1, and OpenFlow 1.0's
 constexpr std::size_t kMaxRunDirBytes = 80;  // leaves room for "/<bridge>.mgmt" in sockaddr_un
 
 }  // namespace
+
+bool PortVlans::carries(std::uint16_t vid) const {
+  if (access) return vid == *access;
+  if (native && (vid == *native || vid == 0)) return vid != 0;
+  return !trunk || std::find(trunk->begin(), trunk->end(), vid) != trunk->end();
+}
 
 std::optional<std::string> Loader::name(const YAML::Node& node, const std::string& where) {
   auto text = r_.text(node, where);
@@ -58,7 +65,7 @@ void Loader::load_local(const Mapping& top) {
   c_.local.name = c_.bridge;
   const auto node = top.get("local");
   if (!node) return;
-  const Mapping m(r_, *node, "local", {"name", "mac", "mtu"});
+  const Mapping m(r_, *node, "local", {"name", "mac", "mtu", "vlan"});
   if (const auto n = m.get("name"))
     c_.local.name = name(*n, m.where("name")).value_or(c_.local.name);
   if (const auto n = m.get("mac")) {
@@ -71,10 +78,13 @@ void Loader::load_local(const Mapping& top) {
     }
   }
   number(m, "mtu", kMinMtu, kMaxMtu, c_.local.mtu);
+  number(m, "vlan", 1, kMaxVid, c_.local.vlan);
 }
 
 void Loader::load_port(const YAML::Node& node, const std::string& where) {
-  const Mapping m(r_, node, where, {"name", "device", "number", "rx_queues", "descriptors", "mtu"});
+  const Mapping m(
+      r_, node, where,
+      {"name", "device", "number", "rx_queues", "descriptors", "mtu", "access", "trunk", "native"});
   if (!m.is_map()) return;
   Port port;
   const auto required = [&](std::string_view key) {
@@ -96,8 +106,34 @@ void Loader::load_port(const YAML::Node& node, const std::string& where) {
   number(m, "rx_queues", 1, 64, port.rx_queues);
   number(m, "descriptors", 64, 4096, port.descriptors);
   number(m, "mtu", kMinMtu, kMaxMtu, port.mtu);
+  load_vlans(m, port.vlans);
   c_.ports.push_back(std::move(port));
   port_nodes_.push_back(node);
+}
+
+void Loader::load_vlans(const Mapping& port, PortVlans& out) {
+  number(port, "access", 1, kMaxVid, out.access);
+  number(port, "native", 1, kMaxVid, out.native);
+  const auto trunk = port.get("trunk");
+  for (const std::string_view other : {"trunk", "native"})
+    if (const auto node = port.get(other); node && port.get("access"))
+      r_.error(*node, port.where(other), "an access port has one VLAN alone: drop this or access");
+  if (!trunk) return;
+  const std::string where = port.where("trunk");
+  const auto elements = r_.list(*trunk, where, "VLAN ids");
+  if (elements.empty() && trunk->IsSequence())
+    r_.error(*trunk, where, "carries no VLAN at all: leave it out for every one");
+  std::set<std::uint16_t> vids;
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    const std::string place = fmt::format("{}[{}]", where, i);
+    const auto vid = r_.number(elements[i], place, 0, kMaxVid);
+    if (!vid) continue;
+    if (*vid == 0 && out.native)
+      r_.error(elements[i], place, fmt::format("untagged frames are in VLAN {}", *out.native));
+    else if (!vids.insert(static_cast<std::uint16_t>(*vid)).second)
+      r_.error(elements[i], place, fmt::format("{} is there twice", *vid));
+  }
+  if (!vids.empty()) out.trunk.emplace(vids.begin(), vids.end());
 }
 
 void Loader::load_ports(const Mapping& top) {

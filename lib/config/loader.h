@@ -26,6 +26,7 @@ class Loader {
   void load_local(const Mapping& top);
   void load_ports(const Mapping& top);
   void load_port(const YAML::Node& node, const std::string& where);
+  void load_vlans(const Mapping& port, PortVlans& out);
   void number_ports();
   void load_tls(const Mapping& top);
   std::string file_name(const YAML::Node& node, const std::string& where);
@@ -34,6 +35,8 @@ class Loader {
   std::string peer_name(const YAML::Node& node, const std::string& where);
   void require_ca(const YAML::Node& node, const std::string& where, const std::string& user);
   void load_in_band(const Mapping& top);
+  void load_vlan_scope(const Mapping& in_band);
+  void check_management_vlan(const Mapping& top);
   void load_trusted_ports(const Mapping& in_band);
   void load_relay_dhcp(const Mapping& in_band);
   // A list of addresses, each once.

@@ -143,6 +143,7 @@ json AdminCommands::ports() const {
   for (const auto& status : p_.ports.status()) {
     const bool is_local = status.port_no == flow::kPortLocal;
     const auto counters = p_.backend.port_counters(status.port_no);
+    const port::PortEntry* entry = p_.ports.view()->find(status.port_no);
     list.push_back({{"number", is_local ? json("LOCAL") : json(status.port_no)},
                     {"name", is_local ? p_.local.name() : status.name},
                     {"device", is_local ? "TAP" : status.device},
@@ -151,6 +152,7 @@ json AdminCommands::ports() const {
                     {"mtu", status.mtu},
                     {"link", status.link_up ? "up" : "down"},
                     {"speed_mbps", status.speed_mbps != 0 ? json(status.speed_mbps) : json()},
+                    {"vlans", entry == nullptr ? json() : json(entry->vlan.to_string())},
                     {"rx_queues", status.n_rxq},
                     {"tx_queues", status.n_txq},
                     {"rx_packets", counters.rx_packets},

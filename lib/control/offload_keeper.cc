@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "inband/steering.h"
+#include "offload/port_intents.h"
 
 namespace lifeline::control {
 namespace {
@@ -53,8 +54,9 @@ void OffloadKeeper::look_at_facts(const inband::InbandAgent& agent) {
   facts_ = std::move(facts);
   working_out_ = true;
   thread_.post([wanted = facts_] { return inband::steering_intents(wanted); },
-               [this](std::vector<flow::SteeringIntent> intents) {
+               [this, vlan = facts_.vlan](std::vector<flow::SteeringIntent> intents) {
                  working_out_ = false;
+                 management_vlan_ = vlan;
                  cut_ = intents.size() > kMostIntents;
                  if (cut_) intents.resize(kMostIntents);
                  if (intents == intents_) return;
@@ -71,7 +73,14 @@ void OffloadKeeper::look_at_ports() {
       return port.port_no == entry.first && port.life == entry.second.life;
     });
   });
-  for (const auto& port : known_ports_) states_[port.port_no].life = port.life;
+  for (const auto& port : known_ports_) {
+    State& state = states_[port.port_no];
+    state.life = port.life;
+    const port::PortEntry* entry = ports_.view()->find(port.port_no);
+    if (entry == nullptr || entry->vlan == state.vlan) continue;
+    state.vlan = entry->vlan;
+    state.outdated = true;
+  }
 }
 
 void OffloadKeeper::look_for_losses(const port::PortSet::SteeringPort& port, State& state,
@@ -105,7 +114,8 @@ void OffloadKeeper::ask(const port::PortSet::SteeringPort& port, State& state, T
   state.outdated = false;
   state.stands_since = {};
   ports_.request_steering(
-      port.port_no, intents_, std::exchange(state.lost, {}), now,
+      port.port_no, offload::port_intents(intents_, management_vlan_, state.vlan),
+      std::exchange(state.lost, {}), now,
       [this, number = port.port_no](std::uint64_t life, offload::Report report) {
         answered(number, life, std::move(report));
       });

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "datapath/datapath.h"
+#include "flow/port_vlan.h"
 #include "inband/agent.h"
 #include "offload/reconciler.h"
 #include "port/device_thread.h"
@@ -47,6 +48,7 @@ class OffloadKeeper {
   static constexpr std::size_t kKinds = 26;
   struct State {
     std::uint64_t life = 0;
+    flow::PortVlan vlan;
     bool asked = false;    // the device thread has not answered yet
     bool outdated = true;  // the facts or the port changed since it was asked
     TimePoint stands_since{};
@@ -70,6 +72,7 @@ class OffloadKeeper {
   bool working_out_ = false;                     // the intents, on the device thread
   bool cut_ = false;                             // there are more than a NIC is asked for
   std::vector<flow::SteeringIntent> intents_;
+  flow::ManagementVlan management_vlan_;          // of the intents
   std::uint64_t generation_ = ~std::uint64_t{0};  // of the port view, as of the last look
   std::vector<port::PortSet::SteeringPort> known_ports_;
   std::map<flow::PortNo, State> states_;

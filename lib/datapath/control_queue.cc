@@ -4,6 +4,7 @@
 #include <rte_ethdev.h>
 
 #include "datapath/datapath_impl.h"
+#include "datapath/forwarding.h"
 #include "datapath/nd_guard.h"
 #include "datapath/rewrite.h"
 #include "packet/parse.h"
@@ -50,7 +51,9 @@ class Classifier {
 
   Class of(std::span<const std::byte> frame, PortNo in_port) {
     packet::Layers layers;
-    const packet::FlowKey key = packet::parse(frame, in_port, &layers);
+    const auto seen = in_vlan(*world_.view, packet::parse(frame, in_port, &layers));
+    if (!seen) return Class::kForeign;
+    const packet::FlowKey& key = *seen;
     if (world_.tables->lookup_hidden(key, world_.version) == nullptr)
       return is_guards_affair(*world_.guards, key) ? Class::kStranger : Class::kForeign;
     const bool by_next_hop = is_from_next_hop(key, in_port);
@@ -67,8 +70,7 @@ class Classifier {
 
  private:
   bool is_from_next_hop(const packet::FlowKey& key, PortNo in_port) const {
-    const std::uint16_t vlan = key.has_vlan() ? key.vlan_vid() : std::uint16_t{0};
-    return world_.guards->is_protected(key.eth_src) && fdb_.lookup(vlan, key.eth_src) == in_port;
+    return is_known_next_hop(*world_.guards, fdb_, key.vlan_vid(), key.eth_src, in_port);
   }
 
   const World& world_;

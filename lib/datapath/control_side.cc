@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "datapath/datapath_impl.h"
+#include "datapath/forwarding.h"
 #include "datapath/nd_guard.h"
 #include "datapath/rewrite.h"
 #include "packet/parse.h"
@@ -140,7 +141,7 @@ std::size_t Datapath::Impl::learn(ControlHandler& handler, std::size_t budget) {
         ask_where_it_was(handler, r);
         continue;
       }
-      if (!can_be_behind(r.port)) continue;
+      if (!can_be_behind(r.port) || !carries(*shared.ports.view(), r.port, r.vlan)) continue;
       const auto learned = shared.fdb.learn(r.vlan, MacAddress::from_u64(r.mac), r.port, now_s);
       if (learned != table::Fdb::Learned::kHeld) continue;
       control->count_drop(DropReason::kFdbMoveRefused);

@@ -169,6 +169,13 @@ Expected<void> Datapath::set_port_flags(PortNo port, std::uint32_t flags, std::u
   return done;
 }
 
+void Datapath::set_port_vlans(const std::vector<std::pair<PortNo, flow::PortVlan>>& vlans) {
+  const auto changed = impl_->shared.ports.set_vlans(vlans);
+  if (changed.empty()) return;
+  for (const PortNo port : changed) impl_->shared.fdb.flush_port(port);
+  impl_->shared.tables.touch();
+}
+
 void Datapath::set_table_miss(TableMiss miss) {
   if (impl_->shared.table_miss.exchange(miss) != miss) impl_->shared.tables.touch();
 }

@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/expected.h"
@@ -22,6 +23,7 @@
 #include "flow/action.h"
 #include "flow/guards.h"
 #include "flow/port_no.h"
+#include "flow/port_vlan.h"
 
 namespace lifeline::sync {
 class Qsbr;
@@ -158,6 +160,9 @@ class Datapath final : public flow::GuardWriter {
   // A controller's port_mod: port::port_flag bits. Filters in software; hidden traffic and guards
   // ignore all of them, on LOCAL and on every other port. Error: no such port.
   Expected<void> set_port_flags(PortNo port, std::uint32_t flags, std::uint32_t mask);
+  // What NORMAL carries on these ports, LOCAL among them; the others keep theirs. Forgets what was
+  // learned behind those that change.
+  void set_port_vlans(const std::vector<std::pair<PortNo, flow::PortVlan>>& vlans);
   void set_table_miss(TableMiss miss);
   // OpenFlow's fragment handling: true drops (and counts) IPv4 and IPv6 fragments before the
   // pipeline; hidden traffic is not touched.

@@ -52,6 +52,8 @@ constexpr std::array<DropReasonText, kDropReasons> kTexts = {{
     {"control_queue_excess",
      "by the control queue of a NIC, no known session's, beyond offload.foreign_pps, and the "
      "worker's ring for such was full"},
+    {"vlan_not_carried",
+     "NORMAL: a tagged frame on an access port, or in a VLAN that its port does not carry"},
 }};
 
 constexpr std::array<DropReasonText, kEvents> kEventTexts = {{

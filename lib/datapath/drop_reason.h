@@ -47,8 +47,9 @@ enum class DropReason : std::uint8_t {
   kRouterUntrusted,
   kRelayMetered,
   kControlQueueExcess,
+  kVlanNotCarried,
 };
-inline constexpr std::size_t kDropReasons = 38;
+inline constexpr std::size_t kDropReasons = 39;
 
 // What else is worth counting by name: nothing was dropped.
 enum class Event : std::uint8_t { kFdbMoveProbed, kFdbMoveConfirmed, kRelayed };

@@ -38,7 +38,7 @@ void Lane::execute(const std::uint64_t* words, std::uint32_t n, Packet p) {
         }
         break;
       case OpCode::kCount: count_drop(static_cast<DropReason>(op.b), p.m); break;
-      case OpCode::kNdGuard: op_nd_guard(p, op, vlan_of(p.m)); break;
+      case OpCode::kNdGuard: op_nd_guard(p, op); break;
       case OpCode::kRelay: break;  // relayed() has looked
       default:
         if (!op_rewrite(p, op, data)) return;
@@ -109,13 +109,33 @@ Lane::PortMeters& Lane::meters_of(const Packet& p) {
 
 bool Lane::is_from_known_next_hop(const Packet& p) const {
   const auto src = MacAddress::from_bytes(rte_pktmbuf_mtod(p.m, const std::uint8_t*) + 6);
-  return is_known_next_hop(*world_.guards, shared_.fdb, vlan_of(p.m), src, p.in_port);
+  return is_known_next_hop(*world_.guards, shared_.fdb, vlan_in(p), src, p.in_port);
 }
 
-void Lane::to_local(Packet& p, bool last, bool inband) {
+std::uint16_t Lane::vlan_in(const Packet& p) const {
+  return vlan_of(*world_.view, p.in_port, p.m).value_or(0);
+}
+
+// False: the frame is gone, and counted.
+bool Lane::tag_for(PortNo port, rte_mbuf* m, std::uint16_t vlan) {
+  if (retag(m, retag_for(*world_.view, port, vlan, m), vlan)) return true;
+  drop(m, DropReason::kRewriteNoRoom);
+  return false;
+}
+
+Retag Lane::send_in_vlan(std::uint8_t index, rte_mbuf* m, std::uint16_t vlan) {
+  const Retag how = retag_for(*world_.view, world_.view->entries[index].port_no, vlan, m);
+  if (retag(m, how, vlan)) [[likely]]
+    transmit(index, m);
+  else
+    drop(m, DropReason::kRewriteNoRoom);
+  return how;
+}
+
+void Lane::to_local(Packet& p, bool last, bool inband, std::optional<std::uint16_t> vlan) {
   if (p.local_done) return;  // a guard was first
   rte_mbuf* m = take(p, last);
-  if (m == nullptr) return;
+  if (m == nullptr || (vlan && !tag_for(flow::kPortLocal, m, *vlan))) return;
   p.local_done = true;
   UpRings& up = *shared_.up[slot_];
   if ((inband ? up.inband : up.local).enqueue(m)) {
@@ -133,6 +153,7 @@ void Lane::copy_to_local(Packet& p) {
     count_drop(DropReason::kNoBuffer, p.m);
     return;
   }
+  if (!tag_for(flow::kPortLocal, copy, vlan_in(p))) return;
   p.local_done = true;
   if (shared_.up[slot_]->inband.enqueue(copy)) {
     raised_ = true;
@@ -175,7 +196,7 @@ void Lane::op_path_mtu_guard(Packet& p) {
 
 DropReason Lane::objection(const Packet& p) {
   const packet::FlowKey key = packet::parse(linear(p.m, scratch_.get()), p.in_port);
-  const std::uint16_t vlan = vlan_of(p.m);
+  const std::uint16_t vlan = vlan_in(p);
   return strict_objection(*world_.guards, shared_.fdb, key, vlan, p.in_port,
                           [&](const MacAddress& mac) { ask_for(vlan, mac); });
 }
@@ -201,18 +222,23 @@ void Lane::report_source(const LearnRecord& record) {
 }
 
 // What a NIC with a control queue should have brought there. A priority tag is beyond its rules.
-void Lane::count_unsteered(const Packet& p, Op op, std::uint16_t vlan) {
+void Lane::count_unsteered(const Packet& p, Op op) {
   if (steered_ || slot_ == sync::kControlSlot || op.c >= kHiddenKinds) return;
   const std::uint8_t index = world_.view->index_of[p.in_port];
   if (index == port::kNoIndex || !world_.view->entries[index].has_control_queue) return;
   const auto* bytes = rte_pktmbuf_mtod(p.m, const std::uint8_t*);
-  if (vlan == 0 && bytes[12] == 0x81 && bytes[13] == 0x00) return;
+  if (vid_of(p.m) == 0 && bytes[12] == 0x81 && bytes[13] == 0x00) return;
   stats_.hidden_by_data_queue[index][op.c].add(1);
 }
 
 void Lane::op_normal(Packet& p, Op op, CachedDecision* memo) {
   const bool last = (op.flags & kOpLast) != 0;
-  const std::uint16_t vlan = vlan_of(p.m);
+  const auto classified = vlan_of(*world_.view, p.in_port, p.m);
+  if (!classified) {
+    count_drop(DropReason::kVlanNotCarried, p.m);
+    return;
+  }
+  const std::uint16_t vlan = *classified;
   const auto* bytes = rte_pktmbuf_mtod(p.m, const std::uint8_t*);
   const MacAddress dst = MacAddress::from_bytes(bytes);
   const MacAddress src = MacAddress::from_bytes(bytes + 6);
@@ -221,7 +247,7 @@ void Lane::op_normal(Packet& p, Op op, CachedDecision* memo) {
     report_source({src.to_u64(), vlan, p.in_port});
   }
   const bool hidden = (op.flags & kOpHidden) != 0;
-  if (hidden) count_unsteered(p, op, vlan);
+  if (hidden) count_unsteered(p, op);
   // Not for LOCAL only: (h) and (i) together would else be a tunnel of any rate.
   const bool stranger = hidden && p.in_port != flow::kPortLocal && !is_from_known_next_hop(p);
   if (stranger && !meters_of(p).inband.take(now_tsc_)) {
@@ -229,13 +255,13 @@ void Lane::op_normal(Packet& p, Op op, CachedDecision* memo) {
     return;
   }
   if (dst.is_multicast()) {
-    op_flood(p, op, false, true);
+    op_flood(p, op, false, true, vlan);
     return;
   }
   const std::optional<PortNo> port = shared_.fdb.lookup(vlan, dst);
   if (!port) {
     // Unknown unicast is not for LOCAL: its address is static in the FDB.
-    op_flood(p, op, false, false);
+    op_flood(p, op, false, false, vlan);
     return;
   }
   if (*port == p.in_port) {
@@ -243,25 +269,31 @@ void Lane::op_normal(Packet& p, Op op, CachedDecision* memo) {
     return;
   }
   const port::PortEntry* entry = world_.view->find(*port);
-  if (!hidden && entry != nullptr && (entry->flags & (port_flag::kDown | port_flag::kNoFwd)) != 0) {
+  if (entry != nullptr && world_.view->has_vlans && !entry->vlan.carries(vlan)) {
+    // Our own MAC in a VLAN that LOCAL is not in, or learned before the port's VLANs changed.
+    op_flood(p, op, false, false, vlan);
+  } else if (!hidden && entry != nullptr &&
+             (entry->flags & (port_flag::kDown | port_flag::kNoFwd)) != 0) {
     count_drop(DropReason::kPortFiltered, p.m);
   } else if (*port == flow::kPortLocal) {
-    to_local(p, last, hidden);
+    to_local(p, last, hidden, vlan);
   } else if (entry == nullptr || !entry->link_up || !entry->usable) {
-    op_flood(p, op, false, false);  // the port is gone or dead, its address may be anywhere
+    op_flood(p, op, false, false, vlan);  // the port is gone or dead, its address may be anywhere
   } else if (rte_mbuf* m = take(p, last)) {
     const std::uint8_t index = world_.view->index_of[*port];
-    transmit(index, m);
-    if (memo != nullptr && !news && !stranger) {
+    const Retag how = send_in_vlan(index, m, vlan);
+    if (memo != nullptr && !news && !stranger && how == Retag::kNothing) {
       memo->words[kNormalPort] = index;
       memo->words[kNormalStamp] = normal_stamp_;
     }
   }
 }
 
-void Lane::op_flood(Packet& p, Op op, bool all, bool to_local_too) {
+void Lane::op_flood(Packet& p, Op op, bool all, bool to_local_too,
+                    std::optional<std::uint16_t> vlan) {
   const bool hidden = (op.flags & kOpHidden) != 0;
-  const FloodTargets where = flood_targets(*world_.view, p.in_port, hidden, all, to_local_too);
+  const FloodTargets where =
+      flood_targets(*world_.view, p.in_port, hidden, all, to_local_too, vlan);
   const bool with_local = where.local;
   std::uint64_t targets = where.ports;
   if (targets == 0 && !with_local) {
@@ -269,10 +301,15 @@ void Lane::op_flood(Packet& p, Op op, bool all, bool to_local_too) {
     return;
   }
   const bool last = (op.flags & kOpLast) != 0;
-  if (with_local) to_local(p, last && targets == 0, hidden);
+  if (with_local) to_local(p, last && targets == 0, hidden, vlan);
   for (; targets != 0; targets &= targets - 1) {
     const auto index = static_cast<std::uint8_t>(std::countr_zero(targets));
-    if (rte_mbuf* m = take(p, last && (targets & (targets - 1)) == 0)) transmit(index, m);
+    rte_mbuf* m = take(p, last && (targets & (targets - 1)) == 0);
+    if (m == nullptr) continue;
+    if (vlan)
+      send_in_vlan(index, m, *vlan);
+    else
+      transmit(index, m);
   }
 }
 

@@ -7,7 +7,7 @@
 
 namespace lifeline::datapath {
 
-void Lane::op_nd_guard(Packet& p, Op op, std::uint16_t vlan) {
+void Lane::op_nd_guard(Packet& p, Op op) {
   if (p.local_done) return;
   const std::span<const std::byte> frame = linear(p.m, scratch_.get());
   packet::Layers layers;
@@ -25,7 +25,7 @@ void Lane::op_nd_guard(Packet& p, Op op, std::uint16_t vlan) {
       break;
     case NdGuard::kRouter:
       if (!is_router_message(frame, layers)) return;
-      if (!is_trusted_port(guards, shared_.fdb, vlan, p.in_port)) {
+      if (!is_trusted_port(guards, shared_.fdb, vlan_in(p), p.in_port)) {
         count_drop(DropReason::kRouterUntrusted, p.m);
         return;
       }

@@ -18,7 +18,7 @@ bool Lane::relayed(const std::uint64_t* words, Packet p) {
   const packet::FlowKey key = packet::parse(frame, p.in_port, &layers);
   if (!is_relayed(frame, key, layers, *world_.guards, relay)) return false;
   if (relay == Relay::kRouterAdvertisement &&
-      !is_trusted_port(*world_.guards, shared_.fdb, vlan_of(p.m), p.in_port))
+      !is_trusted_port(*world_.guards, shared_.fdb, vlan_in(p), p.in_port))
     return false;  // the guard behind counts it
   if (p.in_port != flow::kPortLocal && !is_from_known_next_hop(p) &&
       !meters_of(p).dhcp.take(now_tsc_)) {

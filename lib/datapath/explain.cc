@@ -1,8 +1,10 @@
 // What would happen to a packet, for the operator: the tables are asked as a lane asks them, and
 // the operations run on a copy that goes nowhere.
+#include <fmt/format.h>
 #include <rte_cycles.h>
 
 #include <bit>
+#include <optional>
 
 #include "datapath/datapath_impl.h"
 #include "datapath/exact_key.h"
@@ -60,6 +62,8 @@ class DryRun {
   }
 
  private:
+  std::uint16_t vlan_in() const { return vlan_of(*world_.view, in_port_, m_).value_or(0); }
+
   void send(PortNo port, Trace::Operation* out) {
     if (port == flow::kPortLocal) {
       if (local_done_) {
@@ -77,9 +81,10 @@ class DryRun {
     out->ports.push_back(port);
   }
 
-  void flood(Op op, bool all, bool to_local, Trace::Operation* out) {
+  void flood(Op op, bool all, bool to_local, Trace::Operation* out,
+             std::optional<std::uint16_t> vlan = std::nullopt) {
     const bool hidden = (op.flags & kOpHidden) != 0;
-    const FloodTargets targets = flood_targets(*world_.view, in_port_, hidden, all, to_local);
+    const FloodTargets targets = flood_targets(*world_.view, in_port_, hidden, all, to_local, vlan);
     if (targets.local) send(flow::kPortLocal, out);
     for (std::uint64_t left = targets.ports; left != 0; left &= left - 1) {
       send(world_.view->entries[static_cast<std::size_t>(std::countr_zero(left))].port_no, out);
@@ -90,20 +95,27 @@ class DryRun {
 
   void normal(Op op, Trace::Operation* out) {
     const bool hidden = (op.flags & kOpHidden) != 0;
-    const std::uint16_t vlan = vlan_of(m_);
+    const auto classified = vlan_of(*world_.view, in_port_, m_);
+    if (!classified) {
+      add_note(out, describe(DropReason::kVlanNotCarried).meaning);
+      return;
+    }
+    const std::uint16_t vlan = *classified;
+    if (world_.view->has_vlans)
+      add_note(out, vlan == 0 ? "untagged" : fmt::format("in VLAN {}", vlan));
     const packet::FlowKey key = packet::parse(linear(m_, scratch_), in_port_);
     if (hidden && in_port_ != flow::kPortLocal &&
         !is_known_next_hop(*world_.guards, shared_.fdb, vlan, key.eth_src, in_port_))
       add_note(out, "not from a next hop: within the rate of its port");
     if (key.eth_dst.is_multicast()) {
       add_note(out, "multicast or broadcast: to every port");
-      flood(op, false, true, out);
+      flood(op, false, true, out, vlan);
       return;
     }
     const auto port = shared_.fdb.lookup(vlan, key.eth_dst);
     if (!port) {
       add_note(out, "the destination is not in the FDB: to every port but LOCAL");
-      flood(op, false, false, out);
+      flood(op, false, false, out, vlan);
       return;
     }
     if (*port == in_port_) {
@@ -111,13 +123,16 @@ class DryRun {
       return;
     }
     const port::PortEntry* entry = world_.view->find(*port);
-    if (!hidden && entry != nullptr &&
-        (entry->flags & (port_flag::kDown | port_flag::kNoFwd)) != 0) {
+    if (!carries(*world_.view, *port, vlan)) {
+      add_note(out, "the port of the destination does not carry the VLAN: to every port but LOCAL");
+      flood(op, false, false, out, vlan);
+    } else if (!hidden && entry != nullptr &&
+               (entry->flags & (port_flag::kDown | port_flag::kNoFwd)) != 0) {
       add_note(out, describe(DropReason::kPortFiltered).meaning);
     } else if (*port != flow::kPortLocal &&
                (entry == nullptr || !entry->link_up || !entry->usable)) {
       add_note(out, "the port of the destination is down: to every port but LOCAL");
-      flood(op, false, false, out);
+      flood(op, false, false, out, vlan);
     } else {
       add_note(out, "the FDB has the destination there");
       send(*port, out);
@@ -139,7 +154,7 @@ class DryRun {
 
   bool strict(Trace::Operation* out) {
     const packet::FlowKey key = packet::parse(linear(m_, scratch_), in_port_);
-    const DropReason why = strict_objection(*world_.guards, shared_.fdb, key, vlan_of(m_), in_port_,
+    const DropReason why = strict_objection(*world_.guards, shared_.fdb, key, vlan_in(), in_port_,
                                             [](const MacAddress&) {});
     if (why == kNoObjection) return true;
     out->note = describe(why).meaning;
@@ -157,7 +172,7 @@ class DryRun {
       return false;
     }
     if (what == Relay::kRouterAdvertisement &&
-        !is_trusted_port(*world_.guards, shared_.fdb, vlan_of(m_), in_port_)) {
+        !is_trusted_port(*world_.guards, shared_.fdb, vlan_in(), in_port_)) {
       out->note = "the port is not trusted for routers";
       return false;
     }
@@ -205,7 +220,7 @@ class DryRun {
       case NdGuard::kRouter: break;
     }
     if (!is_router_message(frame, layers)) return "not a router advertisement or MLD query";
-    return is_trusted_port(guards, shared_.fdb, vlan_of(m_), in_port_)
+    return is_trusted_port(guards, shared_.fdb, vlan_in(), in_port_)
                ? ""
                : "the port is not trusted for routers";
   }

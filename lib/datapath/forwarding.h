@@ -6,30 +6,26 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "datapath/drop_reason.h"
 #include "datapath/guard_state.h"
+#include "datapath/vlan.h"
 #include "port/port_view.h"
 #include "table/fdb.h"
 
 namespace lifeline::datapath {
-
-// The VID that NORMAL forwards in; 0: untagged.
-inline std::uint16_t vlan_of(const rte_mbuf* m) {
-  const auto* p = rte_pktmbuf_mtod(m, const std::uint8_t*);
-  if (rte_pktmbuf_data_len(m) < 18) return 0;
-  const bool tagged = (p[12] == 0x81 && p[13] == 0x00) || (p[12] == 0x88 && p[13] == 0xa8);
-  return tagged ? static_cast<std::uint16_t>((p[14] & 0x0f) << 8 | p[15]) : std::uint16_t{0};
-}
 
 struct FloodTargets {
   std::uint64_t ports = 0;  // bit per index in the view
   bool local = false;
 };
 
-// `hidden`: no port flag applies. `all`: ports with NO_FLOOD too.
+// `hidden`: no port flag applies. `all`: ports with NO_FLOOD too. `vlan`: of NORMAL's flooding,
+// which stays in it.
 inline FloodTargets flood_targets(const port::PortView& view, flow::PortNo in_port, bool hidden,
-                                  bool all, bool to_local_too) {
+                                  bool all, bool to_local_too,
+                                  std::optional<std::uint16_t> vlan = std::nullopt) {
   namespace port_flag = port::port_flag;
   const std::uint32_t blocked =
       hidden ? 0u : port_flag::kDown | port_flag::kNoFwd | (all ? 0u : port_flag::kNoFlood);
@@ -38,10 +34,12 @@ inline FloodTargets flood_targets(const port::PortView& view, flow::PortNo in_po
     const port::PortEntry& e = view.entries[i];
     if (!e.exists() || e.ethdev_id == port::kNoEthdev || !e.usable || !e.link_up) continue;
     if (e.port_no == in_port || (e.flags & blocked) != 0) continue;
+    if (vlan && !e.vlan.carries(*vlan)) continue;
     targets.ports |= std::uint64_t{1} << i;
   }
   const port::PortEntry* local = view.find(flow::kPortLocal);
-  const bool local_blocked = local != nullptr && (local->flags & blocked) != 0;
+  const bool local_blocked =
+      local != nullptr && ((local->flags & blocked) != 0 || (vlan && !local->vlan.carries(*vlan)));
   targets.local = to_local_too && in_port != flow::kPortLocal && !local_blocked;
   return targets;
 }

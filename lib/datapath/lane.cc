@@ -181,7 +181,9 @@ void Lane::run_hit(CachedDecision& d, rte_mbuf* packet, PortNo in_port) {
 // A hit whose decision is older than the tables: right still? Else it is forgotten here.
 bool Lane::prove(Entry& entry, const ExactKey& key) {
   CachedDecision& d = entry.data;
-  if (shared_.tables.unchanged(d.version, world_.version, expand(key), d.visited)) {
+  const packet::FlowKey raw = expand(key);
+  const packet::FlowKey seen = in_vlan(*world_.view, raw).value_or(raw);
+  if (shared_.tables.unchanged(d.version, world_.version, raw, seen, d.visited)) {
     d.version = world_.version;
     stats_.revalidated.add(1);
     return true;

@@ -11,10 +11,12 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "datapath/cached_decision.h"
 #include "datapath/exact_key.h"
+#include "datapath/forwarding.h"
 #include "datapath/shared.h"
 #include "datapath/token_bucket.h"
 #include "datapath/translate.h"
@@ -133,19 +135,27 @@ class Lane {
   // `memo`: of a cached kNormal decision, to keep where the packet went if the next one may go
   // there unasked.
   void op_normal(Packet& p, Op op, CachedDecision* memo = nullptr);
-  void count_unsteered(const Packet& p, Op op, std::uint16_t vlan);
+  void count_unsteered(const Packet& p, Op op);
   void report_source(const LearnRecord& record);
   void ask_for(std::uint16_t vlan, const MacAddress& mac);
-  void op_flood(Packet& p, Op op, bool all, bool to_local);
+  // `vlan`: of NORMAL's flooding.
+  void op_flood(Packet& p, Op op, bool all, bool to_local,
+                std::optional<std::uint16_t> vlan = std::nullopt);
+  // NORMAL's last step: in the form that the port's VLANs ask for. kNothing: as it was.
+  Retag send_in_vlan(std::uint8_t index, rte_mbuf* m, std::uint16_t vlan);
+  bool tag_for(PortNo port, rte_mbuf* m, std::uint16_t vlan);
   bool op_rewrite(Packet& p, Op op, const std::uint64_t* data);
   void op_dhcp_guard(Packet& p);
   void op_next_hop_guard(Packet& p);
   void op_path_mtu_guard(Packet& p);
   DropReason objection(const Packet& p);  // of in_band.strict
-  void op_nd_guard(Packet& p, Op op, std::uint16_t vlan);
+  void op_nd_guard(Packet& p, Op op);
+  std::uint16_t vlan_in(const Packet& p) const;  // of a packet that its port takes
   void op_table(Packet& p, Op op);
   bool relayed(const std::uint64_t* words, Packet p);
-  void to_local(Packet& p, bool last, bool inband);
+  // `vlan`: from NORMAL.
+  void to_local(Packet& p, bool last, bool inband,
+                std::optional<std::uint16_t> vlan = std::nullopt);
   PortMeters& meters_of(const Packet& p);
   bool is_from_known_next_hop(const Packet& p) const;
   void copy_to_local(Packet& p);

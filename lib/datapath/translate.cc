@@ -1,6 +1,7 @@
 #include "datapath/translate.h"
 
 #include "datapath/action_compiler.h"
+#include "datapath/forwarding.h"
 #include "datapath/nd_guard.h"
 #include "datapath/relay.h"
 #include "flow/steering.h"
@@ -73,6 +74,33 @@ void nd_guards(const World& world, const packet::FlowKey& key, ActionCompiler& c
   if (wants_router(*world.guards, key)) guard(NdGuard::kRouter);
 }
 
+// Guards, in front of what the tables say. `key`: in_vlan()'s.
+void guards(const World& world, const packet::FlowKey& key, const table::PublishedRule* hidden,
+            ActionCompiler& compiler) {
+  if (hidden == nullptr) {
+    if (const auto relay = wants_relay(*world.guards, key))
+      compiler.guard({.code = OpCode::kRelay, .a = static_cast<std::uint8_t>(*relay)});
+  }
+  if (!carries(*world.view, flow::kPortLocal, key.vlan_vid())) return;
+  if (world.guards->wants_dhcp(key)) compiler.guard({.code = OpCode::kDhcpGuard});
+  if (world.guards->wants_path_mtu(key)) compiler.guard({.code = OpCode::kPathMtuGuard});
+  if (world.guards->is_control_fragment(key)) {
+    compiler.guard(
+        {.code = OpCode::kCount, .b = static_cast<std::uint16_t>(DropReason::kControlFragment)});
+  }
+  // A hidden rule's NORMAL takes these to LOCAL in any case.
+  const auto& local_mac = world.guards->local_mac();
+  const bool reaches_local =
+      hidden != nullptr && (key.eth_dst == local_mac ||
+                            (key.eth_dst.is_multicast() && !key.eth_dst.is_link_local_reserved()));
+  if (!reaches_local) {
+    if (world.guards->wants_next_hop_arp(key) || world.guards->wants_next_hop_nd(key))
+      compiler.guard({.code = OpCode::kNextHopGuard});
+    else if (world.guards->ipv6())
+      nd_guards(world, key, compiler);
+  }
+}
+
 }  // namespace
 
 void translate(const World& world, const packet::FlowKey& key, const rte_mbuf* packet,
@@ -84,27 +112,10 @@ void translate(const World& world, const packet::FlowKey& key, const rte_mbuf* p
     compiler.drop(DropReason::kLocalMacSpoofed);
     return;
   }
-  const table::PublishedRule* hidden = world.tables->lookup_hidden(key, world.version);
-  if (hidden == nullptr) {
-    if (const auto relay = wants_relay(*world.guards, key))
-      compiler.guard({.code = OpCode::kRelay, .a = static_cast<std::uint8_t>(*relay)});
-  }
-  if (world.guards->wants_dhcp(key)) compiler.guard({.code = OpCode::kDhcpGuard});
-  if (world.guards->wants_path_mtu(key)) compiler.guard({.code = OpCode::kPathMtuGuard});
-  if (world.guards->is_control_fragment(key)) {
-    compiler.guard(
-        {.code = OpCode::kCount, .b = static_cast<std::uint16_t>(DropReason::kControlFragment)});
-  }
-  // A hidden rule's NORMAL takes these to LOCAL in any case.
-  const bool reaches_local =
-      hidden != nullptr && (key.eth_dst == local_mac ||
-                            (key.eth_dst.is_multicast() && !key.eth_dst.is_link_local_reserved()));
-  if (!reaches_local) {
-    if (world.guards->wants_next_hop_arp(key) || world.guards->wants_next_hop_nd(key))
-      compiler.guard({.code = OpCode::kNextHopGuard});
-    else if (world.guards->ipv6())
-      nd_guards(world, key, compiler);
-  }
+  const auto seen = in_vlan(*world.view, key);
+  const table::PublishedRule* hidden =
+      seen ? world.tables->lookup_hidden(*seen, world.version) : nullptr;
+  if (seen) guards(world, *seen, hidden, compiler);
   if (hidden != nullptr) {
     note(out, hidden, 0, true);
     out->hidden = true;

@@ -10,6 +10,9 @@
 //      of the next hops is left out where a hidden rule delivers to LOCAL anyway.)
 //      What is relayed for switches behind this one (relay.h) goes by none of what follows.
 //   3. The hidden table. A match means NORMAL, whatever flags the ports carry.
+//      Guards and hidden rules see a packet in the VLAN that NORMAL would forward it in, whether it
+//      came tagged or not; what its port does not take is not theirs. The pipeline sees it as it
+//      is.
 //   4. Only then the ingress port's flags, and the pipeline.
 //
 // What a cached decision may depend on: the flow key, the rules, the port view, the guards, the

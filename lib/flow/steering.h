@@ -24,7 +24,8 @@ struct SteeringIntent {
   std::string name;  // "(i) from-remote-tcp", "guard dhcp-reply"
   char letter = 0;   // of the hidden rule; 0: a guard's
   SteeringValue value = SteeringValue::kOtherRemote;
-  // No in_port (a NIC has one); with the management VLAN.
+  // No in_port (a NIC has one); with the management VLAN. offload/port_intents.h makes of it what
+  // comes in by one port.
   Match match;
   // match's eth_dst is the local port's: whatever has it is for the control lcore anyway.
   bool to_local_port = false;

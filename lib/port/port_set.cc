@@ -195,6 +195,8 @@ std::unique_ptr<PortView> PortSet::copy_view() const { return std::make_unique<P
 
 void PortSet::publish(std::unique_ptr<PortView> next) {
   ++next->generation;
+  next->has_vlans = std::any_of(next->entries.begin(), next->entries.begin() + next->n_entries,
+                                [](const PortEntry& e) { return !e.vlan.is_plain(); });
   const PortView* old = view_.exchange(next.release(), std::memory_order_acq_rel);
   retire_([old] { delete old; });
 }
@@ -218,6 +220,7 @@ void PortSet::insert(std::vector<std::shared_ptr<EthdevPort>> ports) {
     entry.n_txq = status.n_txq;
     entry.has_control_queue = status.control_queue.has_value();
     entry.max_frame_bytes = status.mtu + kFrameOverheadBytes;
+    entry.vlan = port->spec().vlan;
     entry.tx = choose_tx_paths(status.n_txq, config_.n_slots);
     assign_rx_queues(*port);
     ports_.push_back(std::move(port));
@@ -303,6 +306,20 @@ Expected<void> PortSet::set_flags(flow::PortNo port_no, std::uint32_t flags, std
   next->entries[next->index_of[port_no]].flags = value;
   publish(std::move(next));
   return {};
+}
+
+std::vector<flow::PortNo> PortSet::set_vlans(
+    const std::vector<std::pair<flow::PortNo, flow::PortVlan>>& vlans) {
+  std::vector<flow::PortNo> changed;
+  auto next = copy_view();
+  for (const auto& [port_no, vlan] : vlans) {
+    const std::uint8_t index = next->index_of[port_no];
+    if (index == kNoIndex || next->entries[index].vlan == vlan) continue;
+    next->entries[index].vlan = vlan;
+    changed.push_back(port_no);
+  }
+  if (!changed.empty()) publish(std::move(next));
+  return changed;
 }
 
 }  // namespace lifeline::port

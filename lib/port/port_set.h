@@ -44,6 +44,7 @@
 #include "base/expected.h"
 #include "base/mac_address.h"
 #include "flow/port_no.h"
+#include "flow/port_vlan.h"
 #include "flow/steering.h"
 #include "offload/reconciler.h"
 #include "port/mempools.h"
@@ -62,6 +63,7 @@ struct PortSpec {
   std::optional<std::uint16_t> rx_queues;
   std::optional<std::uint16_t> descriptors;
   std::optional<std::uint32_t> mtu;
+  flow::PortVlan vlan;
   // Somebody else steers control traffic, and nothing but what he means, to the device's last RX
   // queue: it is the control queue, and no rules are made. For tests, and for devices that fill
   // every queue they have.
@@ -163,6 +165,11 @@ class PortSet {
 
   // Sets the flags in `mask` to their values in `flags` (port_flag::*). Error: no such port.
   Expected<void> set_flags(flow::PortNo port_no, std::uint32_t flags, std::uint32_t mask);
+
+  // What NORMAL carries on these ports, LOCAL among them after set_local(); the others keep theirs.
+  // One publication. Ports that do not exist are left out. Returns those whose VLANs changed.
+  std::vector<flow::PortNo> set_vlans(
+      const std::vector<std::pair<flow::PortNo, flow::PortVlan>>& vlans);
 
   // Any thread. Never nullptr. Valid until the reader's next quiescent state.
   const PortView* view() const { return view_.load(std::memory_order_acquire); }

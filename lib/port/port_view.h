@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "flow/port_no.h"
+#include "flow/port_vlan.h"
 #include "sync/slot.h"
 
 namespace lifeline::port {
@@ -50,6 +51,7 @@ struct PortEntry {
   // Longest frame the port takes, in bytes, without FCS: MTU + Ethernet header + two VLAN tags.
   std::uint32_t max_frame_bytes = 0;
   std::array<TxPath, kMaxSlots> tx{};  // by slot
+  flow::PortVlan vlan;                 // what NORMAL carries there
 
   bool exists() const { return port_no != flow::kPortZero; }
 };
@@ -70,6 +72,8 @@ struct PortView {
   std::array<std::vector<RxQueue>, kMaxSlots> rx{};
   // Port number -> index, kNoIndex where there is no such port.
   std::array<std::uint8_t, 65536> index_of{};
+  // Some port is more than a trunk of all VLANs; else NORMAL need not look at `vlan` at all.
+  bool has_vlans = false;
   // Grows by one with each published view.
   std::uint64_t generation = 0;
 

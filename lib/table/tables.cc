@@ -61,10 +61,10 @@ void Tables::touch() {
 }
 
 bool Tables::unchanged(std::uint64_t since, std::uint64_t now, const flow::FlowKey& key,
-                       const VisitedTables& visited) const {
+                       const flow::FlowKey& hidden_key, const VisitedTables& visited) const {
   if (since >= now) return true;
   if (touched_.load(std::memory_order_relaxed) > since) return false;
-  if (!hidden_classifier_->unchanged(since, key)) return false;
+  if (!hidden_classifier_->unchanged(since, hidden_key)) return false;
   if (last_pipeline_change_.load(std::memory_order_relaxed) <= since) return true;
   if (visited.more_than_listed()) return false;
   for (std::uint8_t i = 0; i < visited.count(); ++i) {

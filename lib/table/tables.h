@@ -29,7 +29,7 @@ struct TablesConfig {
 };
 
 // Which lookups led to a decision, in 8 bytes, to be kept with it. The hidden table is always
-// looked up, with the key as it came, and needs no entry. Default: nothing but the hidden table.
+// looked up, and needs no entry. Default: nothing but the hidden table.
 class VisitedTables {
  public:
   static constexpr std::uint8_t kMax = 6;
@@ -114,7 +114,12 @@ class Tables {
   // Typical cost: one load per visited table when nothing changed there; else a hash per changed
   // subtable.
   bool unchanged(std::uint64_t since, std::uint64_t now, const flow::FlowKey& key,
-                 const VisitedTables& visited) const;
+                 const VisitedTables& visited) const {
+    return unchanged(since, now, key, key, visited);
+  }
+  // The same where the hidden table was looked up with another key than the pipeline.
+  bool unchanged(std::uint64_t since, std::uint64_t now, const flow::FlowKey& key,
+                 const flow::FlowKey& hidden_key, const VisitedTables& visited) const;
 
   // Counters of rules: counters().add(slot, rule->counter, packets, bytes).
   CounterBlocks& counters() { return counters_; }

@@ -46,7 +46,9 @@ TEST(Changes, EachKeySaysWhetherItNeedsARestart) {
   };
   constexpr Case kCases[] = {
       {"datapath_id", "datapath_id: \"0000000000000007\"", Effect::kRestart},
-      {"local", "local: {name: mgmt1}", Effect::kRestart},
+      {"local.name", "local: {name: mgmt1}", Effect::kRestart},
+      {"local.mtu", "local: {name: mgmt0, mtu: 1400}", Effect::kRestart},
+      {"local.mac", "local: {name: mgmt0, mac: \"02:11:22:33:44:55\"}", Effect::kRestart},
       {"tls", "tls: {ca: /ca.pem}", Effect::kAtOnce},
       {"controllers", "controllers: [\"tcp:10.0.0.2\"]", Effect::kAtOnce},
       {"in_band", "in_band: {strict: true}", Effect::kAtOnce},
@@ -67,9 +69,36 @@ TEST(Changes, EachKeySaysWhetherItNeedsARestart) {
       {"log_level", "log_level: warn", Effect::kAtOnce},
   };
   for (const Case& one : kCases) {
-    const Config wanted = with(one.key, one.line);
+    const std::string_view line(one.line);
+    const Config wanted = with(line.substr(0, line.find(':')), line);
     EXPECT_EQ(changes(config_of(kRunning), wanted), (Changes{{one.key, one.effect}})) << one.line;
   }
+}
+
+// Together, so that the hidden rules are never for a VLAN that the local port is not in.
+TEST(Changes, TheLocalPortsVlanAndThatOfTheHiddenRulesChangeAtOnce) {
+  const Config running = config_of(kRunning);
+  const Config wanted = with("local", "local: {name: mgmt0, vlan: 100}");
+  EXPECT_EQ(changes(running, wanted),
+            (Changes{{"local.vlan", Effect::kAtOnce}, {"in_band", Effect::kAtOnce}}));
+  EXPECT_EQ(taken_over(running, wanted), wanted);
+}
+
+TEST(Changes, ThePortsVlansChangeAtOnceAndNothingElseOfThePort) {
+  const Config running = config_of(kRunning);
+  Config wanted = running;
+  wanted.ports[0].vlans.access = 7;
+  wanted.ports[1].vlans = {.access = {}, .trunk = {{7, 8}}, .native = 9};
+  EXPECT_EQ(changes(running, wanted), (Changes{{"ports[p1].access", Effect::kAtOnce},
+                                               {"ports[p2].trunk", Effect::kAtOnce},
+                                               {"ports[p2].native", Effect::kAtOnce}}));
+  EXPECT_EQ(taken_over(running, wanted), wanted);
+  wanted.ports[0].mtu = 1400;
+  EXPECT_EQ(changes(running, wanted)[0], (Change{"ports[p1]", Effect::kRestart}));
+  const Config then = taken_over(running, wanted);
+  EXPECT_EQ(then.ports[0].vlans, wanted.ports[0].vlans);
+  EXPECT_EQ(then.ports[0].mtu, running.ports[0].mtu);
+  EXPECT_EQ(changes(then, wanted), (Changes{{"ports[p1]", Effect::kRestart}}));
 }
 
 // Whatever dump() shows of a configuration, a change of it is seen: no key is missing in the table.

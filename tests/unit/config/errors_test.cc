@@ -51,7 +51,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"a: b: c", "t:1:5: this is no YAML: illegal map value"},
         Case{"brdge: br0", "t:1:1: unknown key 'brdge'; did you mean 'bridge'?"},
         Case{"local: {mac_address: x}",
-             "t:1:9: local: unknown key 'mac_address'; known are name, mac, mtu"},
+             "t:1:9: local: unknown key 'mac_address'; known are name, mac, mtu, vlan"},
         Case{"bridge: a\nlocal:\nbridge: b", "t:3:1: the key 'bridge' is there twice: keep one"},
         Case{"? [a]\n: b", "t:1:3: a key is a word, not a list"},
         Case{"--- {}\n---\nbridge: x", "t:2:1: a second document begins here: keep one"},
@@ -77,13 +77,30 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"local: {mtu: 18446744073709552116}",
              "t:1:14: local.mtu: 18446744073709552116 is not in 576..9600"},
         Case{"in_band: {vlan: 4095}", "t:1:17: in_band.vlan: 4095 is not in 1..4094"},
+        Case{"local: {vlan: 0}", "t:1:15: local.vlan: 0 is not in 1..4094"},
+        Case{"local: {vlan: 100}\nin_band: {vlan: untagged}",
+             "t:2:17: in_band.vlan: the local port is in VLAN 100: leave this out, or make it 100 "
+             "or any"},
+        Case{"ports: [{name: a, device: b, access: 4095}]",
+             "t:1:38: ports[0].access: 4095 is not in 1..4094"},
+        Case{"ports: [{name: a, device: b, access: 5, trunk: [6], native: 7}]",
+             "t:1:48: ports[0].trunk: an access port has one VLAN alone: drop this or access\n"
+             "t:1:61: ports[0].native: an access port has one VLAN alone: drop this or access"},
+        Case{"ports: [{name: a, device: b, trunk: []}]",
+             "t:1:37: ports[0].trunk: carries no VLAN at all: leave it out for every one"},
+        Case{"ports: [{name: a, device: b, trunk: [5, x, 5, 4095]}]",
+             "t:1:41: ports[0].trunk[1]: 'x' is not a whole number, 0..4094\n"
+             "t:1:44: ports[0].trunk[2]: 5 is there twice\n"
+             "t:1:47: ports[0].trunk[3]: 4095 is not in 0..4094"},
+        Case{"ports: [{name: a, device: b, trunk: [0, 5], native: 7}]",
+             "t:1:38: ports[0].trunk[0]: untagged frames are in VLAN 7"},
         Case{"local: {mac: 01:00:5e:00:00:01}",
              "t:1:14: local.mac: '01:00:5e:00:00:01' is no unicast MAC, like "
              "\"02:11:22:33:44:55\""},
         Case{"local: {mac: nonsense}",
              "t:1:14: local.mac: 'nonsense' is no unicast MAC, like \"02:11:22:33:44:55\""},
         Case{"local: 5",
-             "t:1:8: local: expected a mapping with keys name, mac, mtu; not a "
+             "t:1:8: local: expected a mapping with keys name, mac, mtu, vlan; not a "
              "single value"},
         Case{
             "datapath_id: 1",
@@ -158,7 +175,7 @@ INSTANTIATE_TEST_SUITE_P(
              "[..., ...]), not a mapping"},
         Case{"ports: [x]",
              "t:1:9: ports[0]: expected a mapping with keys name, device, number, rx_queues, "
-             "descriptors, mtu; not a single value"},
+             "descriptors, mtu, access, trunk, native; not a single value"},
         Case{"ports:\n  - {}\n",
              "t:2:5: ports[0]: 'name' is missing\nt:2:5: ports[0]: 'device' is missing"},
         Case{"ports: [{name: a, device: d, number: 65280}]",

@@ -25,7 +25,7 @@ constexpr std::string_view kEverything = R"(
 bridge: edge-1
 datapath_id: "00000242AC110002"
 run_dir: /tmp/ll
-local: {name: mgmt0, mac: "02:11:22:33:44:55", mtu: 1400}
+local: {name: mgmt0, mac: "02:11:22:33:44:55", mtu: 1400, vlan: 100}
 ports:
   - name: uplink
     device: "0000:03:00.0"
@@ -33,7 +33,9 @@ ports:
     rx_queues: 4
     descriptors: 512
     mtu: 9000
-  - {name: b, device: net_null0}
+    trunk: [200, 100]
+    native: 300
+  - {name: b, device: net_null0, access: 100}
   - {name: c, device: "net_pcap0,rx_pcap=/tmp/a\"b\\c.pcap"}
 controllers: ["tcp:10.0.0.1", {address: "tcp:[2001:db8::1]:6633"}]
 in_band: {enabled: false, vlan: any, relay_arp: true, relay_dhcp: ["52:54:00"], strict: true,
@@ -72,9 +74,12 @@ TEST(Load, ReadsEveryKey) {
   EXPECT_EQ(c.offload, (Offload{.enabled = false, .foreign_pps = 500}));
   EXPECT_EQ(c.bridge, "edge-1");
   EXPECT_EQ(c.datapath_id, 0x00000242ac110002u);
-  EXPECT_EQ(c.local, (Local{"mgmt0", MacAddress{{2, 0x11, 0x22, 0x33, 0x44, 0x55}}, 1400}));
+  EXPECT_EQ(c.local, (Local{"mgmt0", MacAddress{{2, 0x11, 0x22, 0x33, 0x44, 0x55}}, 1400, 100}));
   ASSERT_EQ(c.ports.size(), 3u);
-  EXPECT_EQ(c.ports[0], (Port{"uplink", "0000:03:00.0", 2, 4, 512, 9000}));
+  const PortVlans trunk{.access = {}, .trunk = {{100, 200}}, .native = 300};
+  EXPECT_EQ(c.ports[0], (Port{"uplink", "0000:03:00.0", 2, 4, 512, 9000, trunk}));
+  EXPECT_EQ(c.ports[1].vlans, (PortVlans{.access = 100, .trunk = {}, .native = {}}));
+  EXPECT_EQ(c.ports[2].vlans, PortVlans{});
   EXPECT_EQ(c.ports[2].device, "net_pcap0,rx_pcap=/tmp/a\"b\\c.pcap");
   ASSERT_EQ(c.controllers.size(), 2u);
   EXPECT_EQ(c.controllers[0].to_string(), "tcp:10.0.0.1:6653");
@@ -112,6 +117,37 @@ TEST(Load, HiddenRulesAreForUntaggedFramesUnlessToldOtherwise) {
   EXPECT_EQ(must("").in_band.vlan, VlanScope{});
   EXPECT_EQ(must("in_band: {vlan: any}").in_band.vlan.kind, VlanScope::Kind::kAny);
   EXPECT_EQ(must("in_band: {vlan: 9}").in_band.vlan, (VlanScope{VlanScope::Kind::kVid, 9}));
+}
+
+TEST(Load, HiddenRulesAreForTheLocalPortsVlan) {
+  const VlanScope vlan{VlanScope::Kind::kVid, 100};
+  EXPECT_EQ(must("local: {vlan: 100}").in_band.vlan, vlan);
+  EXPECT_EQ(must("local: {vlan: 100}\nin_band: {strict: true}").in_band.vlan, vlan);
+  EXPECT_EQ(must("local: {vlan: 100}\nin_band: {vlan: 100}").in_band.vlan, vlan);
+  EXPECT_EQ(must("local: {vlan: 100}\nin_band: {vlan: any}").in_band.vlan.kind,
+            VlanScope::Kind::kAny);
+}
+
+TEST(Load, SomePortHasToCarryTheVlanInWhichTheControllersAre) {
+  const std::string head = "controllers: [\"tcp:10.0.0.1\"]\n";
+  const auto first_error = [&](const std::string& text) {
+    const auto loaded = load(head + text, "t");
+    return loaded ? std::string() : loaded.error().at(0).to_string();
+  };
+  EXPECT_EQ(first_error("local: {vlan: 100}\nports: [{name: a, device: d, access: 7}]"),
+            "t:3:8: ports: none of them carries VLAN 100, in which the controllers are to be "
+            "reached: give one access: 100, or 100 in its trunk");
+  EXPECT_EQ(
+      first_error("ports: [{name: a, device: d, access: 7}, {name: b, device: e, native: 7}]"),
+      "t:2:8: ports: none of them carries untagged frames, by which the controllers are to "
+      "be reached: set local.vlan");
+  for (const char* port : {"access: 100", "trunk: [7, 100]", "native: 100", "native: 7", "mtu: 900",
+                           "trunk: [7], native: 100"})
+    EXPECT_EQ(
+        first_error("local: {vlan: 100}\nports: [{name: a, device: d, " + std::string(port) + "}]"),
+        "");
+  EXPECT_EQ(first_error("ports: [{name: a, device: d, access: 7}]\nin_band: {enabled: false}"), "");
+  EXPECT_EQ(first_error("ports: [{name: a, device: d, trunk: [0, 7]}]"), "");
 }
 
 TEST(Load, RelaysNobodysDhcpUnlessToldWhose) {

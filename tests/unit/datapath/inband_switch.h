@@ -23,10 +23,7 @@ class InbandSwitch : public TestSwitch {
     inband::NextHop& hop = remote.next_hops.emplace_back();
     hop.ip = kGatewayIp;
     hop.mac = kGatewayMac;
-    for (const inband::HiddenRule& r : inband::hidden_rules(facts)) {
-      letters[add_hidden(r.match, r.priority)] = inband::kind_letter(r.kind);
-    }
-    datapath->set_guards(inband::guards(facts));
+    apply_facts();
     add({}, 65535, {});
     send(1, gateway_answers());
     send(
@@ -45,6 +42,18 @@ class InbandSwitch : public TestSwitch {
   }
   static Frame to_controller(MacAddress src, MacAddress dst = kGatewayMac) {
     return PacketBuilder().eth(src, dst).ipv4(kIpA, kController).tcp(40000, 6653).build(60);
+  }
+  // Rules and guards in another management VLAN.
+  void use_vlan(flow::ManagementVlan vlan) {
+    facts.vlan = vlan;
+    for (const auto& [id, letter] : std::exchange(letters, {})) remove_hidden(id);
+    apply_facts();
+  }
+  void apply_facts() {
+    for (const inband::HiddenRule& r : inband::hidden_rules(facts)) {
+      letters[add_hidden(r.match, r.priority)] = inband::kind_letter(r.kind);
+    }
+    datapath->set_guards(inband::guards(facts));
   }
   // Letters of the hidden rules that have counted packets since the last call.
   std::string counted() {

@@ -1,0 +1,80 @@
+"""A management VLAN: the uplink is a trunk, the controller behind a VLAN device, br0 untagged (local.vlan)."""
+
+from lab import case, openflow, vlan
+
+
+class ManagementVlan(case.LabTest):
+    def setUp(self):
+        super().setUp()
+        self.net = self.network(1)
+        # "eth0" is then the controller's device in VLAN 100, as everything else expects it.
+        ctl = self.net.ctl
+        ctl.ip("addr", "flush", "dev", "eth0")
+        ctl.ip("link", "set", "dev", "eth0", "down")
+        ctl.ip("link", "set", "dev", "eth0", "name", "trunk0")
+        ctl.ip("link", "set", "dev", "trunk0", "up")
+        vlan.add(ctl, "trunk0", "eth0", 100, "10.0.0.1/24")
+        vlan.add(ctl, "trunk0", "tenant", 200, "10.7.0.9/24")
+        ctl.sysctl("net.ipv4.conf.all.arp_ignore=1")  # an address is its own VLAN's
+
+    def ports(self, third):
+        return [{"name": "p1", "device": "net_af_packet0", "number": 1, "trunk": [100, 200]},
+                {"name": "p2", "device": "net_af_packet1", "number": 2, "access": 200},
+                {"name": "p3", "device": "net_af_packet2", "number": 3, "access": third}]
+
+    def test_the_session_lives_in_it_below_any_flows_and_hosts_stay_outside(self):
+        self.require("udhcpc", "dnsmasq")
+        controller = openflow.Controller(self.net.ctl).start()
+        self.net.serve_dhcp()
+        lifeline = self.watch(self.net.make_switch(
+            config={"local": {"vlan": 100}, "ports": self.ports(200)})).start()
+        self.net.address_local(lifeline, "udhcpc")
+        session = controller.session()
+        session.echo()
+        self.lab.until(lambda: lifeline.hidden_letters() == "abcdefghi", "rules (a) to (i) stand")
+        for rule in lifeline.hidden_rules():
+            self.assertIn("dl_vlan=100", rule["match"])
+
+        h1, h2 = self.net.h1, self.net.h2
+        self.assertFalse(h1.ping("10.7.0.9"), "the table is empty")
+        lifeline.ofctl("add-flow", "priority=65535,actions=drop")
+        session.echo()
+        lifeline.ofctl("del-flows")
+        session.echo()
+
+        # NORMAL keeps the VLANs apart and tags as each port wants it.
+        lifeline.ofctl("add-flow", "actions=NORMAL")
+        self.lab.until(lambda: h1.ping("10.7.0.2"), "access to access")
+        self.lab.until(lambda: h1.ping("10.7.0.9"), "access to trunk")
+        h2.ip("addr", "add", "10.0.0.50/24", "dev", "eth0")
+        self.assertFalse(h2.ping("10.0.0.1"), "a host's VLAN is another")
+        self.assertFalse(h2.ping(self.net.sw.address("br0")))
+        session.echo()
+
+        # The port changes its VLAN while the switch runs.
+        lifeline.config["ports"] = self.ports(100)
+        lifeline.write_config()
+        self.assertEqual(lifeline.ctl_json("reload"), {"changed": ["ports[p3].access"], "restart": []})
+        self.lab.until(lambda: h2.ping("10.0.0.1"), "in the management VLAN now")
+        self.assertTrue(h2.ping(self.net.sw.address("br0")))
+        self.assertFalse(h1.ping("10.7.0.2"))
+        session.echo()
+        self.assertEqual(len(controller.sessions), 1)
+
+        # So does the switch itself: its next hop is found there too.
+        self.net.ctl.ip("addr", "del", "10.0.0.1/24", "dev", "eth0")
+        vlan.add(self.net.ctl, "trunk0", "eth300", 300, "10.0.0.1/24")
+        lifeline.config["local"]["vlan"] = 300
+        lifeline.config["ports"][0]["trunk"] = [200, 300]
+        lifeline.write_config()
+        self.assertEqual(lifeline.ctl_json("reload")["restart"], [])
+        self.lab.until(lambda: self.reached(session, controller), "the controller is reached in the new VLAN", 20)
+
+    def reached(self, session, controller):
+        for each in [session, *controller.sessions]:
+            try:
+                each.echo()
+                return True
+            except AssertionError:
+                continue
+        return False
