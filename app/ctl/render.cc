@@ -83,6 +83,33 @@ std::string remote_notes(const json& r) {
   return out;
 }
 
+// Of a controller that has a name: what it means, and when it is asked for again.
+std::string name_notes(const json& r) {
+  const auto found = r.find("name");
+  if (found == r.end() || !found->is_object()) return "";
+  const json& name = *found;
+  const std::string target = text(r, "target");
+  const std::string again = duration(name, "asked_again_in_ms");
+  const auto list = [&name](const char* key) {
+    std::string out;
+    for (const auto& ip : name.value(key, json::array()))
+      out += fmt::format("{}{}", out.empty() ? "" : ", ", ip.get<std::string>());
+    return out;
+  };
+  const std::string addresses = list("addresses");
+  std::string out = fmt::format(
+      "  {}: {}, {}\n", target,
+      addresses.empty()
+          ? "the name has no address yet"
+          : fmt::format("the name is {} (told {})", addresses, ago(name, "answered_ms_ago")),
+      again == "-" ? "it is asked for now" : fmt::format("asked for again in {}", again));
+  if (const std::string old = list("old_addresses"); !old.empty())
+    out += fmt::format("  {}: it was {}; the rules stay until a new session stands\n", target, old);
+  if (const std::string error = text(name, "last_error", ""); !error.empty())
+    out += fmt::format("  {}: name: {}\n", target, error);
+  return out;
+}
+
 std::string remotes(const json& list) {
   if (list.empty()) return "  none configured\n";
   std::vector<std::vector<std::string>> rows{
@@ -94,7 +121,7 @@ std::string remotes(const json& list) {
     rows.push_back({text(r, "target"), text(r, "role"), text(r, "state"),
                     duration(r, "state_for_ms"), text(r, "version"), text(hop, "ip"),
                     text(hop, "mac"), text(hop, "device")});
-    notes += remote_notes(r);
+    notes += name_notes(r) + remote_notes(r);
   }
   return table(rows) + notes;
 }

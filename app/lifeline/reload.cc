@@ -77,6 +77,7 @@ json Switch::Impl::take_over(const config::LoadResult& loaded) {
     }
     apply(next, std::move(*next_tls), failed);
   }
+  names->ask_all();
   log::info("app", "reload: changed: {}", changed.empty() ? "nothing" : join(changed, ", "));
   if (!restart.empty()) log::warn("app", "reload: these need a restart: {}", join(restart, ", "));
   for (const auto& what : failed) log::error("app", "reload: {}", what);
@@ -128,7 +129,7 @@ void Switch::Impl::apply_links(const config::Config& before,
   };
   const auto link_of = [&](const config::Controller& controller) {
     return std::find_if(links.begin(), links.end(), [&](const auto& link) {
-      return link != nullptr && link->remote().id == controller.to_string();
+      return link != nullptr && link->target() == controller.to_string();
     });
   };
   std::vector<std::unique_ptr<control::ControllerLink>> next(config.controllers.size());
@@ -142,6 +143,7 @@ void Switch::Impl::apply_links(const config::Config& before,
     });
     tls = std::move(next_tls);
   }
+  if (const auto set = set_names(); !set) failed.push_back(set.error().message);
   if (const auto set = set_remotes(); !set) failed.push_back(set.error().message);
   for (std::size_t i = 0; i < links.size(); ++i) {
     if (links[i] != nullptr) {

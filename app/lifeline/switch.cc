@@ -48,6 +48,7 @@ Switch::Impl::~Impl() {
   loop.reset();
   offload.reset();
   listeners.clear();
+  names.reset();
   links.clear();
   tls.reset();
   agent.reset();
@@ -129,6 +130,8 @@ Expected<void> Switch::Impl::start_in_band() {
   inband = std::make_unique<inband::InbandAgent>(*kernel, tables->hidden(), *datapath, clock);
   inband->set_local_device(config.local.name);
   set_in_band();
+  names = std::make_unique<control::Names>(io, clock, [this] { names_changed(); });
+  if (const auto set = set_names(); !set) return set;
   if (const auto set = set_remotes(); !set) return set;
   inband->start();
   return {};
@@ -139,7 +142,8 @@ void Switch::Impl::set_in_band() {
 }
 
 Expected<void> Switch::Impl::set_remotes() {
-  return control::configure_remotes(*inband, config.in_band, config.controllers);
+  inband->await_names(awaits_names());
+  return control::configure_remotes(*inband, config.in_band, controllers_and_resolvers());
 }
 
 Expected<std::unique_ptr<control::TlsThread>> Switch::Impl::make_tls(const config::Tls& files) {
@@ -151,10 +155,15 @@ std::unique_ptr<control::ControllerLink> Switch::Impl::make_link(
     const config::Controller& controller) {
   control::LinkTls link_tls;
   if (controller.transport == config::Transport::kTls)
-    link_tls = {.handshakes = &tls->handshakes(), .peer_name = controller.peer_name};
-  return std::make_unique<control::ControllerLink>(io, *agent, *inband, clock,
-                                                   control::remote_of(controller),
-                                                   agent_config(config).probe_interval, link_tls);
+    link_tls = {.handshakes = &tls->handshakes(),
+                .peer_name = controller.peer_name.empty() ? controller.host : controller.peer_name};
+  control::LinkEvents events;
+  if (const std::string host = controller.host; !host.empty())
+    events = {.remotes_changed = [this] { names_changed(); },
+              .unreachable = [this, host] { names->doubt(host); }};
+  return std::make_unique<control::ControllerLink>(
+      io, *agent, *inband, clock, target_of(controller), agent_config(config).probe_interval,
+      link_tls, std::move(events));
 }
 
 std::unique_ptr<control::Listener> Switch::Impl::make_listener(const config::Listener& where) {
@@ -191,6 +200,7 @@ Expected<void> Switch::Impl::start_openflow() {
                          .inband = *inband,
                          .backend = *backend,
                          .agent = *agent,
+                         .names = *names,
                          .links = links,
                          .listeners = listeners,
                          .control_queue_sleep_us = config.idle_sleep_us});
@@ -211,6 +221,7 @@ Expected<void> Switch::Impl::start_admin() {
                             .fdb = *fdb,
                             .loop = *loop,
                             .offload = *offload,
+                            .names = *names,
                             .links = links});
   admin = std::make_unique<control::AdminServer>(
       io, config.run_dir + "/" + config.bridge + ".ctl",

@@ -19,6 +19,7 @@
 #include "control/controller_link.h"
 #include "control/listener.h"
 #include "control/metrics_server.h"
+#include "control/names.h"
 #include "control/offload_keeper.h"
 #include "control/telemetry.h"
 #include "control/tls_thread.h"
@@ -52,6 +53,12 @@ struct Switch::Impl {
   Expected<void> start_metrics();  // or stop, as `config` says
   void set_in_band();              // all but the remotes
   Expected<void> set_remotes();
+  // names.cc. What controllers are called, and what it means.
+  Expected<void> set_names();
+  void names_changed();
+  bool awaits_names() const;  // some controller's name has no address yet
+  std::vector<inband::Remote> controllers_and_resolvers() const;
+  control::LinkTarget target_of(const config::Controller& controller) const;
   // nullptr: nothing speaks TLS.
   Expected<std::unique_ptr<control::TlsThread>> make_tls(const config::Tls& files);
   std::unique_ptr<control::ControllerLink> make_link(const config::Controller& controller);
@@ -90,6 +97,7 @@ struct Switch::Impl {
   std::unique_ptr<inband::InbandAgent> inband;
   std::unique_ptr<control::AgentBackend> backend;
   std::unique_ptr<ofagent::SwitchAgent> agent;
+  std::unique_ptr<control::Names> names;
   std::unique_ptr<control::TlsThread> tls;  // unset: nothing speaks TLS
   std::vector<std::unique_ptr<control::ControllerLink>> links;
   std::vector<std::unique_ptr<control::Listener>> listeners;

@@ -22,9 +22,9 @@ std::string_view level_name(Level level);  // "INFO"
 std::optional<Level> parse_level(std::string_view name);
 
 // Who speaks: the folders under lib/, and the programs.
-inline constexpr std::array<std::string_view, 15> kLibraries = {
-    "app",     "base",    "config",   "control", "datapath", "flow", "inband", "netlink",
-    "ofagent", "offload", "openflow", "packet",  "port",     "sync", "table"};
+inline constexpr std::array<std::string_view, 16> kLibraries = {
+    "app",     "base",    "config",   "control", "datapath", "flow",    "inband", "netlink",
+    "ofagent", "offload", "openflow", "packet",  "port",     "resolve", "sync",   "table"};
 
 // Messages less urgent than `level` are dropped. Default kInfo.
 void set_level(Level level);

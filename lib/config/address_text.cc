@@ -3,6 +3,8 @@
 #include <charconv>
 #include <optional>
 
+#include "base/host_name.h"
+
 namespace lifeline::config {
 namespace {
 
@@ -34,13 +36,16 @@ Expected<Controller> checked(std::string_view text, std::string_view address,
     if (address.find(':') != std::string_view::npos)
       return make_error("'{}': an IPv6 address is written in brackets: tcp:[2001:db8::1]:6653",
                         text);
-    return make_error(
-        "'{}': '{}' is no IP address; names are not resolved, as the way to the "
-        "controller must not depend on DNS",
-        text, address);
+    auto host = parse_host_name(address);
+    if (!host)
+      return make_error("'{}': '{}' is neither an IP address nor a host's name: {}", text, address,
+                        host.error().message);
+    c.host = std::move(*host);
+  } else if (!is_a_hosts(*ip)) {
+    return make_error("'{}': {} is not the address of a host", text, address);
+  } else {
+    c.address = *ip;
   }
-  c.address = *ip;
-  if (!is_a_hosts(*ip)) return make_error("'{}': {} is not the address of a host", text, address);
   if (port) {
     const auto number = parse_tcp_port(*port);
     if (!number) return make_error("'{}': '{}' is no TCP port, 1..65535", text, *port);
@@ -61,8 +66,8 @@ Expected<Controller> parse_target(std::string_view text) {
       return make_error("'{}' has no protocol; did you mean 'tcp:{}{}{}'?", text, v6 ? "[" : "",
                         text, v6 ? "]" : "");
     }
-    return make_error("'{}' is no controller; it is written tcp:IP, tcp:IP:port or ssl:IP:port",
-                      text);
+    return make_error(
+        "'{}' is no controller; it is written tcp:HOST, tcp:HOST:port or ssl:HOST:port", text);
   }
   std::string_view rest = text.substr(colon + 1);
   if (rest.starts_with('[')) {
@@ -72,7 +77,10 @@ Expected<Controller> parse_target(std::string_view text) {
     if (close == std::string_view::npos || (!tail.empty() && tail.front() != ':'))
       return make_error("'{}': expected tcp:[IPv6] or tcp:[IPv6]:port", text);
     const auto port = tail.empty() ? std::nullopt : std::optional(tail.substr(1));
-    return checked(text, rest.substr(1, close - 1), port);
+    auto parsed = checked(text, rest.substr(1, close - 1), port);
+    if (parsed && !parsed->host.empty())
+      return make_error("'{}': a name is written without brackets", text);
+    return parsed;
   }
   const std::size_t last = rest.rfind(':');
   if (last == std::string_view::npos) return checked(text, rest, std::nullopt);
@@ -99,6 +107,9 @@ Expected<AlsoReach> parse_also_reach(std::string_view text) {
   if (bare_v6)
     return make_error("'{}': an IPv6 address is written in brackets: [2001:db8::1]:6653", text);
   const auto parsed = parse_target(whole);
+  if (parsed && !parsed->host.empty())
+    return make_error("'{}': '{}' is a name; only controllers of this switch may have one", text,
+                      parsed->host);
   if (parsed) return AlsoReach{parsed->address, parsed->port};
   std::string_view host = text.substr(0, text.rfind(':'));
   if (host.starts_with('[')) host = host.substr(1, host.find(']') - 1);
@@ -122,6 +133,14 @@ Expected<AlsoNextHop> parse_also_next_hop(std::string_view text) {
   }
   if (!is_a_hosts(*ip)) return make_error("'{}' is not the address of a host", text);
   return AlsoNextHop{*ip, std::nullopt};
+}
+
+Expected<IpAddress> parse_resolver(std::string_view text) {
+  const auto ip = IpAddress::parse(text);
+  if (!ip) return make_error("'{}' is no resolver; it is an IP address without a port", text);
+  if (!is_a_hosts(*ip) || (ip->is_v6() && ip->v6().is_link_local()))
+    return make_error("'{}' is not the address of a host that can be asked", text);
+  return *ip;
 }
 
 Expected<Listener> parse_listener(std::string_view text) {
@@ -159,8 +178,8 @@ Expected<Listener> parse_listener(std::string_view text) {
 }
 
 std::string Controller::to_string() const {
-  return fmt::format("{}:{}:{}", transport == Transport::kTls ? "ssl" : "tcp", bracketed(address),
-                     port);
+  return fmt::format("{}:{}:{}", transport == Transport::kTls ? "ssl" : "tcp",
+                     host.empty() ? bracketed(address) : host, port);
 }
 
 std::string AlsoReach::to_string() const { return fmt::format("{}:{}", bracketed(address), port); }

@@ -8,8 +8,8 @@
 
 namespace lifeline::config {
 
-// "tcp:IP[:port]" or "ssl:IP[:port]", IPv6 in brackets where a port follows. The error says what
-// would be right.
+// "tcp:HOST[:port]" or "ssl:HOST[:port]", HOST a name or an IP address, IPv6 in brackets. The error
+// says what would be right.
 Expected<Controller> parse_controller(std::string_view text);
 
 // "IP[:port]", IPv6 in brackets: a controller of switches behind this one.
@@ -17,6 +17,9 @@ Expected<AlsoReach> parse_also_reach(std::string_view text);
 
 // "IP" or a unicast MAC address: a next hop of switches behind this one.
 Expected<AlsoNextHop> parse_also_next_hop(std::string_view text);
+
+// A name server: "IP".
+Expected<IpAddress> parse_resolver(std::string_view text);
 
 // "unix:<absolute path>", "ptcp:port[:ip]" or "pssl:port[:ip]".
 Expected<Listener> parse_listener(std::string_view text);

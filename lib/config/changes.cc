@@ -33,6 +33,8 @@ void each_key(bool moves, const Visit& visit) {
   visit(
       "controllers", kAtOnce, [](auto& c) -> auto& { return c.controllers; });
   visit(
+      "resolvers", kAtOnce, [](auto& c) -> auto& { return c.resolvers; });
+  visit(
       "in_band", kAtOnce, [](auto& c) -> auto& { return c.in_band; });
   visit(
       "offload", kRestart, [](auto& c) -> auto& { return c.offload; });

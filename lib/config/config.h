@@ -70,15 +70,17 @@ struct Port {
 enum class Transport : std::uint8_t { kTcp, kTls };
 
 struct Controller {
-  IpAddress address;
+  IpAddress address;  // says nothing where there is a host
+  std::string host;   // its name, complete, in lower case; "": the address is given
   std::uint16_t port = kDefaultControllerPort;
   Transport transport = Transport::kTcp;
-  // The name or address that the controller's certificate must carry; "": its IP address, if the
-  // certificate names any. Only with kTls.
+  // The name or address that the controller's certificate must carry; "": its host name, else its
+  // IP address, if the certificate names any. Only with kTls.
   std::string peer_name;
 
   bool operator==(const Controller&) const = default;
-  std::string to_string() const;  // "tcp:10.0.0.1:6653", "ssl:[fe80::1]:6653"
+  std::string to_string()
+      const;  // "tcp:10.0.0.1:6653", "ssl:[fe80::1]:6653", "tcp:controller.example:6653"
 };
 
 // Files in PEM that TLS connections use, read again when they have changed. There is no setting
@@ -190,6 +192,8 @@ struct Config {
   Local local;
   std::vector<Port> ports;
   std::vector<Controller> controllers;
+  // Name servers for the controllers' names; empty: those of /etc/resolv.conf, as they change.
+  std::vector<IpAddress> resolvers;
   Tls tls;  // all empty unless some controller or listener uses it
   InBand in_band;
   Offload offload;

@@ -106,6 +106,7 @@ std::string dump(const Config& c) {
   dump_ports(c, out);
   dump_tls(c.tls, out);
   dump_controllers(c, out);
+  if (!c.resolvers.empty()) dump_texts("resolvers", c.resolvers, out);
   out += fmt::format("in_band:\n  enabled: {}\n  vlan: {}\n  relay_arp: {}\n  strict: {}\n",
                      c.in_band.enabled, vlan_text(c.in_band.vlan), c.in_band.relay_arp,
                      c.in_band.strict);

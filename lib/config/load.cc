@@ -59,14 +59,16 @@ void Loader::load_log(const Mapping& top) {
 Config Loader::load(const YAML::Node& root) {
   const Mapping top(
       r_, root, "",
-      {"bridge", "datapath_id", "run_dir", "local", "ports", "tls", "controllers", "in_band",
-       "offload", "fail_mode", "inactivity_probe_s", "listen", "openflow_versions", "metrics",
-       "sizes", "workers", "idle_sleep_us", "log_level", "log_levels"});
+      {"bridge",      "datapath_id",       "run_dir", "local",   "ports",     "tls",
+       "controllers", "resolvers",         "in_band", "offload", "fail_mode", "inactivity_probe_s",
+       "listen",      "openflow_versions", "metrics", "sizes",   "workers",   "idle_sleep_us",
+       "log_level",   "log_levels"});
   load_bridge(top);
   load_local(top);
   load_ports(top);
   load_tls(top);
   load_controllers(top);
+  load_resolvers(top);
   load_in_band(top);
   check_management_vlan(top);
   load_offload(top);

@@ -131,6 +131,10 @@ void Loader::load_addresses(const Mapping& m, std::string_view key,
   }
 }
 
+void Loader::load_resolvers(const Mapping& top) {
+  load_addresses(top, "resolvers", &parse_resolver, c_.resolvers);
+}
+
 void Loader::load_trusted_ports(const Mapping& in_band) {
   const auto node = in_band.get("trusted_ports");
   if (!node) return;

@@ -31,6 +31,7 @@ class Loader {
   void load_tls(const Mapping& top);
   std::string file_name(const YAML::Node& node, const std::string& where);
   void load_controllers(const Mapping& top);
+  void load_resolvers(const Mapping& top);
   void load_controller(const YAML::Node& element, std::string where);
   std::string peer_name(const YAML::Node& node, const std::string& where);
   void require_ca(const YAML::Node& node, const std::string& where, const std::string& user);

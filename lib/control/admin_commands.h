@@ -12,6 +12,7 @@
 #include "control/admin_server.h"
 #include "control/control_loop.h"
 #include "control/controller_link.h"
+#include "control/names.h"
 #include "datapath/datapath.h"
 #include "inband/agent.h"
 #include "ofagent/switch_agent.h"
@@ -36,6 +37,7 @@ struct CommandParts {
   const table::Fdb& fdb;
   const ControlLoop& loop;
   const OffloadKeeper& offload;
+  const Names& names;
   const std::vector<std::unique_ptr<ControllerLink>>& links;
 };
 

@@ -153,6 +153,7 @@ bool ControlLoop::read_kernel_events() {
   if (addresses) check_local_addresses();
   if (reachability) {
     for (const auto& link : p_.links) link->try_now();
+    p_.names.network_changed();
   }
   return more.value_or(false) || !events_.empty();
 }

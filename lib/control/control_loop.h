@@ -43,6 +43,7 @@
 #include "control/controller_link.h"
 #include "control/fd_watch.h"
 #include "control/listener.h"
+#include "control/names.h"
 #include "control/offload_keeper.h"
 #include "datapath/datapath.h"
 #include "inband/agent.h"
@@ -74,6 +75,7 @@ struct LoopParts {
   inband::InbandAgent& inband;
   ofagent::Backend& backend;
   ofagent::SwitchAgent& agent;
+  Names& names;
   std::vector<std::unique_ptr<ControllerLink>>& links;
   std::vector<std::unique_ptr<Listener>>& listeners;
   // Longest sleep while there are control queues, which announce nothing; 0: none.

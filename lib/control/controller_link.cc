@@ -1,5 +1,6 @@
 #include "control/controller_link.h"
 
+#include <algorithm>
 #include <asio/ip/address.hpp>
 #include <asio/ip/udp.hpp>
 #include <asio/post.hpp>
@@ -45,22 +46,75 @@ bool has_source_for(asio::io_context& io, const asio::ip::tcp::endpoint& remote)
 }  // namespace
 
 ControllerLink::ControllerLink(asio::io_context& io, ofagent::SwitchAgent& agent,
-                               inband::InbandAgent& inband, const Clock& clock,
-                               inband::Remote remote, Duration probe_interval, LinkTls tls)
+                               inband::InbandAgent& inband, const Clock& clock, LinkTarget target,
+                               Duration probe_interval, LinkTls tls, LinkEvents events)
     : io_(io),
       agent_(agent),
       inband_(inband),
       clock_(clock),
-      remote_(std::move(remote)),
+      target_(std::move(target)),
       probe_interval_(probe_interval),
       tls_(std::move(tls)),
+      events_(std::move(events)),
+      addresses_(target_.addresses),
       socket_(io),
       timer_(io),
       state_since_(clock.now()) {}
 
 ControllerLink::~ControllerLink() { ++attempt_; }
 
+std::vector<inband::Remote> ControllerLink::remotes() const {
+  std::vector<inband::Remote> out;
+  for (const IpAddress& ip : addresses_.all()) out.push_back(target_.remote(ip));
+  return out;
+}
+
+void ControllerLink::start() {
+  if (!session_ && !connecting_ && !waiting_ && !shaking_hands_) connect();
+}
+
+void ControllerLink::set_addresses(std::vector<IpAddress> addresses) {
+  const bool busy = session_ || connecting_ || shaking_hands_;
+  if (!addresses_.set(std::move(addresses), busy && remote_ ? &remote_->ip : nullptr)) return;
+  if (remote_) go_on_from(remote_->ip);
+  // A SYN to where the controller is no longer is not waited for.
+  if (!connecting_ || addresses_.is_current(remote_->ip)) return;
+  ++attempt_;
+  connecting_ = false;
+  std::error_code ignored;
+  socket_.close(ignored);
+  retry_after(Duration::zero());
+}
+
+// The next try is at the same address, if the name still means it.
+void ControllerLink::go_on_from(const IpAddress& ip) {
+  const auto& current = addresses_.current();
+  const auto it = std::find(current.begin(), current.end(), ip);
+  next_ = it == current.end() ? 0 : static_cast<std::size_t>(it - current.begin());
+}
+
+void ControllerLink::next_address() {
+  if (++next_ < addresses_.current().size()) return;
+  next_ = 0;
+  events_.unreachable();
+}
+
+// False: there is none.
+bool ControllerLink::choose_remote() {
+  const auto& current = addresses_.current();
+  if (current.empty()) return false;
+  if (next_ >= current.size()) next_ = 0;
+  inband::Remote chosen = target_.remote(current[next_]);
+  if (remote_ == chosen) return true;
+  if (remote_) inband_.set_remote_state(remote_->id, ConnectionState::kIdle, "another address");
+  inband_.set_remote_state(chosen.id, state_, "tried now");
+  remote_ = std::move(chosen);
+  return true;
+}
+
 void ControllerLink::connect() {
+  waiting_ = false;
+  if (!choose_remote()) return enter(ConnectionState::kIdle, "the name has no address yet");
   const std::uint64_t attempt = ++attempt_;
   attempt_since_ = clock_.now();
   ++tries_;
@@ -69,7 +123,7 @@ void ControllerLink::connect() {
   std::error_code error;
   socket_.close(error);
   enter(ConnectionState::kConnecting, "");
-  socket_.open(endpoint_of(remote_).protocol(), error);
+  socket_.open(endpoint_of(*remote_).protocol(), error);
   if (error) return on_connect_failed(error.message(), back_off_.after_unreachable());
 
   timer_.expires_after(back_off_.connect_timeout());
@@ -77,7 +131,7 @@ void ControllerLink::connect() {
     if (aborted || attempt != attempt_) return;
     on_connect_failed("no answer", back_off_.after_timeout());
   });
-  socket_.async_connect(endpoint_of(remote_), [this, attempt](std::error_code failure) {
+  socket_.async_connect(endpoint_of(*remote_), [this, attempt](std::error_code failure) {
     if (failure == asio::error::operation_aborted || attempt != attempt_) return;
     if (failure) return on_connect_failed(failure.message(), back_off_.after_unreachable());
     on_connected();
@@ -103,11 +157,13 @@ void ControllerLink::on_connected() {
 void ControllerLink::shake_hands(Stream::Socket socket) {
   const std::uint64_t attempt = attempt_;
   const std::weak_ptr<const bool> alive = alive_;
+  shaking_hands_ = true;
   tls_.handshakes->begin(
       TlsHandshakes::Side::kConnect, std::move(socket),
-      {.name = tls_.peer_name, .ip = remote_.ip, .refusal = {}},
+      {.name = tls_.peer_name, .ip = remote_->ip, .refusal = {}},
       [this, attempt, alive](Expected<TlsConnection> made) {
         if (alive.expired() || attempt != attempt_) return;
+        shaking_hands_ = false;
         if (!made) return on_session_end(made.error().message);
         begin_session(Stream::TlsSocket(std::move(made->socket), made->ssl.release()));
       });
@@ -126,9 +182,10 @@ void ControllerLink::on_connect_failed(std::string_view why, Duration delay) {
   std::error_code ignored;
   socket_.close(ignored);
   // Tries are many and their reasons alternate; only the first failure of an outage is news.
-  if (last_error_.empty()) log::info("control", "{}: cannot connect: {}", remote_.id, why);
+  if (last_error_.empty()) log::info("control", "{}: cannot connect: {}", remote_->id, why);
   last_error_ = why;
   enter(ConnectionState::kBackOff, why);
+  next_address();
   retry_after(delay);
 }
 
@@ -136,16 +193,19 @@ void ControllerLink::on_session_end(std::string_view reason) {
   const bool was_connected = state_ == ConnectionState::kConnected;
   // A controller whose certificate is refused is tried for ever; once is news.
   if (was_connected || last_error_ != reason)
-    log::info("control", "{}: connection {}: {}", remote_.id, was_connected ? "lost" : "failed",
+    log::info("control", "{}: connection {}: {}", remote_->id, was_connected ? "lost" : "failed",
               reason);
   last_error_ = reason;
   // We are inside a call of the session: it goes when that has returned.
   asio::post(io_, [gone = std::shared_ptr<OfSession>(std::move(session_))] {});
   enter(ConnectionState::kBackOff, reason);
+  go_on_from(remote_->ip);
+  if (!was_connected) next_address();
   retry_after(back_off_.after_session(clock_.now() - session_since_));
 }
 
 void ControllerLink::retry_after(Duration delay) {
+  waiting_ = true;
   const std::uint64_t attempt = attempt_;
   timer_.expires_after(delay);
   timer_.async_wait([this, attempt](std::error_code aborted) {
@@ -161,7 +221,8 @@ void ControllerLink::poll(TimePoint now) {
     ++sessions_;
     last_error_.clear();
     enter(ConnectionState::kConnected, "handshake done");
-    log::info("control", "{}: connected", remote_.id);
+    log::info("control", "{}: connected", remote_->id);
+    if (addresses_.settle(remote_->ip)) events_.remotes_changed();
   }
   // The agent asks for an echo after one interval of silence. Without an answer soon after, the
   // next hop may have moved: let the kernel look while TCP is still trying.
@@ -170,11 +231,11 @@ void ControllerLink::poll(TimePoint now) {
     missed_echo_told_ = false;
   } else if (!missed_echo_told_ && silence > probe_interval_ + std::chrono::milliseconds{500}) {
     missed_echo_told_ = true;
-    inband_.on_missed_echo(remote_.id);
+    inband_.on_missed_echo(remote_->id);
   }
   // The new way is no older than the silence: TCP, which backs off, has yet to try it.
   if (silence >= probe_interval_ &&
-      inband_.way_changed_at(remote_.id) > session_->last_input() + probe_interval_)
+      inband_.way_changed_at(remote_->id) > session_->last_input() + probe_interval_)
     session_->extend_probe();
 }
 
@@ -190,7 +251,7 @@ void ControllerLink::try_now() {
 void ControllerLink::check_local_address() {
   if (!session_ || session_->ended() || local_address_.is_unspecified()) return;
   // Without another address to speak from the session waits: this one may come back in time.
-  if (is_ours(io_, local_address_) || !has_source_for(io_, endpoint_of(remote_))) return;
+  if (is_ours(io_, local_address_) || !has_source_for(io_, endpoint_of(*remote_))) return;
   on_session_end("the local address " + local_address_.to_string() + " is gone");
 }
 
@@ -200,11 +261,11 @@ void ControllerLink::enter(ConnectionState state, std::string_view why) {
   if (state == state_) return;
   state_ = state;
   state_since_ = clock_.now();
-  inband_.set_remote_state(remote_.id, state, why);
+  if (remote_) inband_.set_remote_state(remote_->id, state, why);
 }
 
 ControllerLink::Status ControllerLink::status() const {
-  return {.target = remote_.id,
+  return {.target = target_.text,
           .state = state_,
           .in_state = clock_.now() - state_since_,
           .version = session_ ? session_->version() : std::uint8_t{0},

@@ -6,15 +6,20 @@
 #include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "control/back_off.h"
+#include "control/link_target.h"
 #include "control/of_session.h"
 #include "control/tls_handshakes.h"
 #include "inband/agent.h"
 #include "inband/facts.h"
+#include "resolve/address_list.h"
 
 namespace lifeline::control {
 
@@ -24,19 +29,35 @@ struct LinkTls {
   std::string peer_name;                // see TlsPeer
 };
 
+// What a link tells of itself, from within its own calls: the link must outlive them. For links
+// whose controllers have names.
+struct LinkEvents {
+  // remotes() are others now: old addresses are not needed any more.
+  std::function<void()> remotes_changed = [] {};
+  // No address of the last answer leads to a controller.
+  std::function<void()> unreachable = [] {};
+};
+
+// Addresses are tried in order, again and again; a session that was a good one is tried again where
+// it was. A session stays where it is for as long as it lives, whatever the name means meanwhile.
+//
 // Control lcore only.
 class ControllerLink {
  public:
   // The link tells `inband` the connection's state, for status and probes. The references outlive
   // it.
   ControllerLink(asio::io_context& io, ofagent::SwitchAgent& agent, inband::InbandAgent& inband,
-                 const Clock& clock, inband::Remote remote, Duration probe_interval,
-                 LinkTls tls = {});
+                 const Clock& clock, LinkTarget target, Duration probe_interval, LinkTls tls = {},
+                 LinkEvents events = {});
   ~ControllerLink();
   ControllerLink(const ControllerLink&) = delete;
   ControllerLink& operator=(const ControllerLink&) = delete;
 
-  void start() { connect(); }
+  // No-op unless the link has nothing to do: begins, or goes on when a name has got its first
+  // addresses.
+  void start();
+  // What the name means now. No try begins within this call: the hidden rules come first.
+  void set_addresses(std::vector<IpAddress> addresses);
   // After each run of the agent.
   void poll(TimePoint now);
   // Something changed that may have made the remote reachable (address, route, neighbour): a SYN
@@ -57,11 +78,21 @@ class ControllerLink {
     std::string last_error;  // why the last session or try ended; "" = none has
   };
   Status status() const;
-  const inband::Remote& remote() const { return remote_; }
+  const std::string& target() const { return target_.text; }
+  const std::string& host() const { return target_.host; }  // "": the address is configured
+  std::uint16_t port() const { return target_.port; }
+  // Of the session, of the try under way, or of the last one; nullopt: there was none.
+  const std::optional<inband::Remote>& remote() const { return remote_; }
+  // All that hidden rules must stand for: of the last answer, and old ones (address_list.h).
+  std::vector<inband::Remote> remotes() const;
+  const resolve::AddressList& addresses() const { return addresses_; }
   void set_probe_interval(Duration interval) { probe_interval_ = interval; }
 
  private:
   void connect();
+  bool choose_remote();
+  void go_on_from(const IpAddress& ip);
+  void next_address();
   void on_connected();
   void shake_hands(Stream::Socket socket);
   void begin_session(Stream::AnySocket socket);
@@ -74,9 +105,14 @@ class ControllerLink {
   ofagent::SwitchAgent& agent_;
   inband::InbandAgent& inband_;
   const Clock& clock_;
-  const inband::Remote remote_;
+  const LinkTarget target_;
   Duration probe_interval_;
   const LinkTls tls_;
+  const LinkEvents events_;
+
+  resolve::AddressList addresses_;
+  std::size_t next_ = 0;  // of addresses_.current(), to be tried
+  std::optional<inband::Remote> remote_;
 
   BackOff back_off_;
   asio::ip::tcp::socket socket_;
@@ -88,7 +124,9 @@ class ControllerLink {
   inband::ConnectionState state_ = inband::ConnectionState::kIdle;
   std::uint64_t tries_ = 0;
   bool connecting_ = false;  // a SYN is out
-  bool resent_ = false;      // … for the second time, because of an event
+  bool waiting_ = false;     // for the next try
+  bool shaking_hands_ = false;
+  bool resent_ = false;  // … for the second time, because of an event
   TimePoint attempt_since_;
   TimePoint state_since_;
   TimePoint session_since_;

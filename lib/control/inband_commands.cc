@@ -55,13 +55,38 @@ void add_known(json& remote, const inband::RemoteStatus& known, TimePoint now) {
   if (!known.next_hops.empty()) remote["next_hop"] = remote["next_hops"].front();
 }
 
+json addresses_json(const std::vector<IpAddress>& addresses) {
+  json list = json::array();
+  for (const IpAddress& ip : addresses) list.push_back(ip.to_string());
+  return list;
+}
+
+// What a controller's name means; null without a name.
+json name_json(const CommandParts& parts, const ControllerLink& link) {
+  const resolve::NameStatus* const name = parts.names.status(link.host());
+  if (name == nullptr) return {};
+  const TimePoint now = parts.clock.now();
+  const bool asked_now = name->due == TimePoint::max();
+  return {{"host", name->host},
+          {"addresses", addresses_json(name->addresses)},
+          {"old_addresses", addresses_json(link.addresses().old())},
+          {"resolvers", addresses_json(parts.names.resolvers())},
+          {"ttl_s", std::chrono::duration_cast<std::chrono::seconds>(name->ttl).count()},
+          {"answered_ms_ago", age_ms(now, name->answered_at)},
+          {"asked_again_in_ms",
+           asked_now ? json() : json(ms(std::max(name->due - now, Duration::zero())))},
+          {"questions", name->questions},
+          {"failures", name->failures},
+          {"last_error", name->last_error}};
+}
+
 json link_json(const CommandParts& parts, const ControllerLink& link) {
   const TimePoint now = parts.clock.now();
   const ControllerLink::Status s = link.status();
   json remote{
       {"target", s.target},
-      {"address", link.remote().ip.to_string()},
-      {"port", link.remote().port},
+      {"address", link.remote() ? json(link.remote()->ip.to_string()) : json()},
+      {"port", link.port()},
       {"state", inband::connection_state_name(s.state)},
       {"state_for_ms", ms(s.in_state)},
       {"version", version_name(s.version) != nullptr ? json(version_name(s.version)) : json()},
@@ -71,7 +96,12 @@ json link_json(const CommandParts& parts, const ControllerLink& link) {
       {"next_hop", json()},
       {"next_hops", json::array()}};
   if (s.state == inband::ConnectionState::kConnected) remote["connected_for_ms"] = ms(s.in_state);
-  if (const auto known = parts.inband.remote_status(link.remote().id))
+  if (json name = name_json(parts, link); !name.is_null()) remote["name"] = std::move(name);
+  if (!link.remote()) {
+    remote["role"] = inband::role_name(inband::Role::kController);
+    return remote;
+  }
+  if (const auto known = parts.inband.remote_status(link.remote()->id))
     add_known(remote, *known, now);
   return remote;
 }
@@ -100,8 +130,9 @@ struct Section {
 Section remotes_section(const CommandParts& parts) {
   std::vector<std::string> others = parts.inband.remote_ids();
   std::erase_if(others, [&](const std::string& id) {
-    return std::any_of(parts.links.begin(), parts.links.end(),
-                       [&](const auto& link) { return link->remote().id == id; });
+    return std::any_of(parts.links.begin(), parts.links.end(), [&](const auto& link) {
+      return link->remote() && link->remote()->id == id;
+    });
   });
   const std::size_t n_links = parts.links.size();
   const std::size_t size = n_links + others.size();

@@ -28,8 +28,20 @@ std::vector<flow::PortNo> numbers_of(const std::vector<std::string>& names,
 
 }  // namespace
 
-inband::Remote remote_of(const config::Controller& controller) {
-  return {.id = controller.to_string(), .ip = controller.address, .port = controller.port};
+LinkTarget target_of(const config::Controller& controller, std::vector<IpAddress> addresses) {
+  LinkTarget target{.text = controller.to_string(),
+                    .host = controller.host,
+                    .port = controller.port,
+                    .addresses = std::move(addresses)};
+  if (controller.host.empty()) target.addresses = {controller.address};
+  return target;
+}
+
+inband::Remote remote_of_resolver(const IpAddress& resolver) {
+  return {.id = "resolver:" + resolver.to_string(),
+          .ip = resolver,
+          .port = 0,
+          .role = inband::Role::kResolver};
 }
 
 inband::Remote remote_of(const config::AlsoReach& reach, inband::Origin origin) {
@@ -60,9 +72,7 @@ void configure_in_band(inband::InbandAgent& agent, const config::InBand& in_band
 }
 
 Expected<void> configure_remotes(inband::InbandAgent& agent, const config::InBand& in_band,
-                                 const std::vector<config::Controller>& controllers) {
-  std::vector<inband::Remote> remotes;
-  for (const auto& controller : controllers) remotes.push_back(remote_of(controller));
+                                 std::vector<inband::Remote> remotes) {
   for (const auto& reach : in_band.also_reach)
     remotes.push_back(remote_of(reach, inband::Origin::kConfiguration));
   for (const auto& hop : in_band.also_next_hop)

@@ -5,12 +5,16 @@
 
 #include "base/expected.h"
 #include "config/config.h"
+#include "control/link_target.h"
 #include "inband/agent.h"
 #include "inband/facts.h"
 
 namespace lifeline::control {
 
-inband::Remote remote_of(const config::Controller& controller);
+// `addresses`: what its name means; nothing to a controller whose address is configured.
+LinkTarget target_of(const config::Controller& controller, std::vector<IpAddress> addresses);
+// A name server that controllers' names are asked of.
+inband::Remote remote_of_resolver(const IpAddress& resolver);
 inband::Remote remote_of(const config::AlsoReach& reach, inband::Origin origin);
 inband::Remote remote_of(const config::AlsoNextHop& hop, inband::Origin origin);
 
@@ -19,10 +23,11 @@ inband::Remote remote_of(const config::AlsoNextHop& hop, inband::Origin origin);
 void configure_in_band(inband::InbandAgent& agent, const config::InBand& in_band,
                        const std::vector<config::Port>& ports);
 
-// The remotes that the controllers and `in_band` make, in place of those of the configuration
-// before; what the operator added stays. Old rules are replaced by new ones with no moment in which
-// neither stands. An error, and no change, if in-band control refuses a remote. Control lcore only.
+// `remotes` (of controllers and resolvers) and those that `in_band` makes, in place of those of the
+// configuration before; what the operator added stays. Old rules are replaced by new ones with no
+// moment in which neither stands. An error, and no change, if in-band control refuses a remote.
+// Control lcore only.
 Expected<void> configure_remotes(inband::InbandAgent& agent, const config::InBand& in_band,
-                                 const std::vector<config::Controller>& controllers);
+                                 std::vector<inband::Remote> remotes);
 
 }  // namespace lifeline::control

@@ -56,7 +56,7 @@ bool check_name(X509* certificate, TlsPeer& peer, X509_STORE_CTX* store) {
   if (!peer.name.empty()) {
     if (is_for(certificate, peer.name)) return true;
     X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH);
-    peer.refusal = fmt::format("the certificate {} is not for {}, the peer_name configured",
+    peer.refusal = fmt::format("the certificate {} is not for {}, the name configured",
                                subject_of(certificate), peer.name);
     return false;
   }

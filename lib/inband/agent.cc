@@ -156,6 +156,7 @@ Facts InbandAgent::facts() const {
   f.strict = strict_;
   f.trusted_ports = trusted_ports_;
   f.relay_dhcp = relay_dhcp_;
+  f.awaits_names = awaits_names_;
   for (const auto& r : remotes_) f.remotes.push_back(facts_of(*r));
   return f;
 }

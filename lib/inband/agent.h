@@ -111,6 +111,10 @@ class InbandAgent {
   Expected<void> add_remote(Remote remote);  // also changes the one with this id
   bool remove_remote(std::string_view id);   // false: no such remote
 
+  // There are controllers whose names have no answer yet: what they need before they have addresses
+  // stands as if they had (inband_rules.h).
+  void await_names(bool awaits);
+
   // Of the OpenFlow connection; for status and probes only: rules stand in every state.
   void set_remote_state(std::string_view id, ConnectionState state, std::string_view why = "");
   // An echo request was not answered in time: have the kernel ask the next hops at once.
@@ -230,6 +234,7 @@ class InbandAgent {
   bool strict_ = false;
   std::vector<flow::PortNo> trusted_ports_;
   std::vector<MacPrefix> relay_dhcp_;
+  bool awaits_names_ = false;
   RemoteList remotes_;                                        // as configured
   std::unordered_map<std::string_view, RemoteState*> by_id_;  // views of the remotes' own ids
   RuleBook::Owner last_owner_ = kLocalOwner;

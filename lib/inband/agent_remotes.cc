@@ -80,6 +80,15 @@ void InbandAgent::set_relay_dhcp(std::vector<MacPrefix> stations) {
   guards_due_ = true;
 }
 
+void InbandAgent::await_names(bool awaits) {
+  if (!guard_book_.await_names(awaits)) return;
+  awaits_names_ = awaits;
+  note(clock_.now(), awaits ? "a controller's name has no address yet"
+                            : "every controller's name has an address");
+  guards_due_ = true;
+  rules_due_ = true;
+}
+
 InbandAgent::RemoteState* InbandAgent::find(std::string_view id) const {
   const auto it = by_id_.find(id);
   return it == by_id_.end() ? nullptr : it->second;

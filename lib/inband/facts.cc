@@ -19,6 +19,7 @@ std::string_view role_name(Role role) {
     case Role::kController: return "controller";
     case Role::kAlsoReach: return "also reach";
     case Role::kNextHop: return "next hop";
+    case Role::kResolver: return "resolver";
   }
   return "?";
 }

@@ -44,6 +44,7 @@ enum class Role : std::uint8_t {
   kController,  // ours: (f) to (i) or (t) to (w), and (d), (e) or (r), (s) of its next hops
   kAlsoReach,   // a controller of switches behind us: the same
   kNextHop,     // a next hop of switches behind us: (d), (e) or (r), (s) alone
+  kResolver,    // of controllers' names: (j), (k), and (d), (e) or (r), (s) of its next hops
 };
 std::string_view role_name(Role role);
 
@@ -54,7 +55,8 @@ enum class Origin : std::uint8_t { kConfiguration, kOperator };
 struct Remote {
   std::string id;  // unique among remotes; for status and logs ("tcp:10.0.0.1:6653")
   IpAddress ip;
-  std::uint16_t port = kDefaultRemotePort;  // TCP, host order, never 0; 0 of a next hop
+  std::uint16_t port =
+      kDefaultRemotePort;  // TCP, host order, never 0; 0 of next hops and resolvers
   Role role = Role::kController;
   std::optional<MacAddress> mac{};  // of a next hop that is given as such; `ip` says nothing then
   Origin origin = Origin::kConfiguration;
@@ -81,6 +83,7 @@ struct Facts {
   bool enabled = false;
   std::optional<MacAddress> local_mac;
   std::vector<RemoteFacts> remotes;
+  bool awaits_names = false;  // there are controllers whose addresses nobody has told yet
   flow::ManagementVlan vlan;
   bool relay_arp = false;  // others may resolve the next hops through us
   bool strict = false;

@@ -86,6 +86,8 @@ bool GuardBook::drop(Owner owner) {
   return news;
 }
 
+bool GuardBook::await_names(bool awaits) { return std::exchange(awaits_names_, awaits) != awaits; }
+
 flow::Guards GuardBook::guards(bool enabled, const Scope& scope) const {
   flow::Guards g;
   g.vlan = scope.vlan;

@@ -27,12 +27,14 @@ class GuardBook {
   // True if the guards are others now.
   bool set(Owner owner, const RemoteFacts& remote, bool strict);
   bool drop(Owner owner);
+  // There are controllers whose addresses nobody has told yet: as if there were one of each family.
+  bool await_names(bool awaits);
 
   // There is a control connection to keep. While there is none, (a) to (c) would only take ARP and
   // DHCP from the controller's policy, and no hidden rule stands.
-  bool serves_anybody() const { return serving_ != 0; }
+  bool serves_anybody() const { return serving_ != 0 || awaits_names_; }
   // (l) to (q) are needed.
-  bool serves_ipv6() const { return ipv6_ != 0; }
+  bool serves_ipv6() const { return ipv6_ != 0 || awaits_names_; }
 
   flow::Guards guards(bool enabled, const Scope& scope) const;
 
@@ -55,6 +57,7 @@ class GuardBook {
   std::unordered_map<Owner, Part> parts_;
   std::size_t serving_ = 0;
   std::size_t ipv6_ = 0;
+  bool awaits_names_ = false;
   std::map<IpAddress, std::size_t> next_hops_;
   std::map<MacAddress, std::size_t> macs_;
   std::map<std::pair<IpAddress, std::uint16_t>, Owners> sessions_;

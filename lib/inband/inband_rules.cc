@@ -20,30 +20,15 @@ constexpr std::uint16_t kArpRequest = 1;
 constexpr std::uint16_t kArpReply = 2;
 constexpr std::uint16_t kDhcpClientPort = 68;
 constexpr std::uint16_t kDhcpServerPort = 67;
+constexpr std::uint16_t kDnsPort = 53;
 
-constexpr std::array<std::string_view, kLetters> kNames = {"from-local-dhcp",
-                                                           "to-local-arp",
-                                                           "from-local-arp",
-                                                           "to-next-hop-arp",
-                                                           "from-next-hop-arp",
-                                                           "to-remote-arp",
-                                                           "from-remote-arp",
-                                                           "to-remote-tcp",
-                                                           "from-remote-tcp",
-                                                           "",
-                                                           "",
-                                                           "from-local-dhcpv6",
-                                                           "from-local-rs",
-                                                           "from-local-mld",
-                                                           "from-local-na",
-                                                           "to-local-na",
-                                                           "from-local-ns",
-                                                           "to-next-hop-na",
-                                                           "from-next-hop-ns",
-                                                           "to-remote-na",
-                                                           "from-remote-ns",
-                                                           "to-remote-tcp6",
-                                                           "from-remote-tcp6"};
+constexpr std::array<std::string_view, kLetters> kNames = {
+    "from-local-dhcp",   "to-local-arp",    "from-local-arp",    "to-next-hop-arp",
+    "from-next-hop-arp", "to-remote-arp",   "from-remote-arp",   "to-remote-tcp",
+    "from-remote-tcp",   "to-resolver-dns", "from-resolver-dns", "from-local-dhcpv6",
+    "from-local-rs",     "from-local-mld",  "from-local-na",     "to-local-na",
+    "from-local-ns",     "to-next-hop-na",  "from-next-hop-ns",  "to-remote-na",
+    "from-remote-ns",    "to-remote-tcp6",  "from-remote-tcp6"};
 
 constexpr std::size_t index_of(Kind kind) { return static_cast<std::size_t>(kind); }
 
@@ -71,6 +56,12 @@ Match arp(std::uint16_t op) {
 Match ipv4(std::uint8_t proto) {
   Match m;
   m.eth_type(packet::kEthTypeIpv4).ip_proto(proto).ip_frag(0, packet::kFragAny);
+  return m;
+}
+
+Match ipv6(std::uint8_t proto) {
+  Match m;
+  m.eth_type(packet::kEthTypeIpv6).ip_proto(proto).ip_frag(0, packet::kFragAny);
   return m;
 }
 
@@ -184,6 +175,27 @@ void add_session(Collector& rules, const RemoteFacts& facts, const Scope& scope)
   rules.add(Kind::kFromRemoteTcp, ipv4(packet::kProtoTcp).ipv4_src(ip).tp_src(remote.port), why);
 }
 
+Match to_ip(Match m, const IpAddress& ip) {
+  return ip.is_v4() ? m.ipv4_dst(ip.v4()) : m.ipv6_dst(ip.v6());
+}
+
+Match from_ip(Match m, const IpAddress& ip) {
+  return ip.is_v4() ? m.ipv4_src(ip.v4()) : m.ipv6_src(ip.v6());
+}
+
+void add_resolver(Collector& rules, const Remote& remote, const Scope& scope) {
+  if (!names_a_station(scope.local_mac)) return;
+  for (const std::uint8_t proto : {packet::kProtoUdp, packet::kProtoTcp}) {
+    const Match ip = remote.ip.is_v4() ? ipv4(proto) : ipv6(proto);
+    rules.add(
+        Kind::kToResolverDns,
+        to_ip(ip, remote.ip).in_port(flow::kPortLocal).eth_src(*scope.local_mac).tp_dst(kDnsPort),
+        remote.id);
+    rules.add(Kind::kFromResolverDns,
+              from_ip(ip, remote.ip).eth_dst(*scope.local_mac).tp_src(kDnsPort), remote.id);
+  }
+}
+
 Scope scope_of(const Facts& facts) {
   return {facts.local_mac, facts.vlan, facts.relay_arp, facts.strict};
 }
@@ -217,7 +229,9 @@ bool names_a_station(const std::optional<MacAddress>& mac) {
   return mac && !mac->is_zero() && !mac->is_multicast();
 }
 
-bool has_session(const Remote& remote) { return remote.role != Role::kNextHop; }
+bool has_session(const Remote& remote) {
+  return remote.role == Role::kController || remote.role == Role::kAlsoReach;
+}
 
 bool calls_for_rules(const Remote& remote, Reach reach) {
   return reach != Reach::kLoopback && remote.role != Role::kNextHop;
@@ -243,14 +257,17 @@ std::vector<HiddenRule> rules_of_remote(const RemoteFacts& remote, const Scope& 
   Collector rules(scope.vlan);
   add_next_hops(rules, remote, scope.relay_arp);
   if (has_session(remote.remote)) add_session(rules, remote, scope);
+  if (remote.remote.role == Role::kResolver) add_resolver(rules, remote.remote, scope);
   return rules.take();
 }
 
 std::vector<HiddenRule> hidden_rules(const Facts& facts) {
   const auto serves = [](const RemoteFacts& r) { return calls_for_rules(r.remote, r.reach); };
-  if (!facts.enabled || !std::any_of(facts.remotes.begin(), facts.remotes.end(), serves)) return {};
+  const bool any = std::any_of(facts.remotes.begin(), facts.remotes.end(), serves);
+  if (!facts.enabled || (!any && !facts.awaits_names)) return {};
   const Scope scope = scope_of(facts);
-  const bool ipv6 = std::any_of(facts.remotes.begin(), facts.remotes.end(), calls_for_ipv6);
+  const bool ipv6 =
+      facts.awaits_names || std::any_of(facts.remotes.begin(), facts.remotes.end(), calls_for_ipv6);
   Collector all(facts.vlan);
   for (HiddenRule& rule : rules_of_local(scope, ipv6)) all.merge(std::move(rule));
   for (const RemoteFacts& remote : facts.remotes)
@@ -277,6 +294,7 @@ flow::Guards guards(const Facts& facts) {
   GuardBook book;
   GuardBook::Owner owner = 0;
   for (const RemoteFacts& remote : facts.remotes) book.set(owner++, remote, facts.strict);
+  book.await_names(facts.awaits_names);
   flow::Guards g = book.guards(facts.enabled, scope_of(facts));
   g.trusted_ports = facts.trusted_ports;
   g.relay_dhcp = facts.relay_dhcp;

@@ -15,6 +15,17 @@
 //   h  to-remote-tcp       TCP, ip_dst=remote IP, tcp_dst=remote port        each remote
 //   i  from-remote-tcp     TCP, ip_src=remote IP, tcp_src=remote port        each remote
 //
+// For controllers that have names, of each resolver, IPv4 or IPv6:
+//
+//   j  to-resolver-dns     in_port=LOCAL, eth_src=local MAC, UDP and TCP, ip_dst=resolver,
+//                          tp_dst=53                                         each resolver
+//   k  from-resolver-dns   eth_dst=local MAC, UDP and TCP, ip_src=resolver,
+//                          tp_src=53                                         each resolver
+//
+// Both name the local MAC, so that they are ours alone and no tunnel, with `strict` or without: a
+// switch behind this one whose controller has a name must be let through by flows. TCP is where an
+// answer that is too long for a datagram comes (RFC 7766).
+//
 // With relay_arp, (d) and (e) have a second match each, for each next hop:
 //
 //   d  ARP request, arp_tpa=next-hop IP
@@ -30,7 +41,7 @@
 // Router advertisements are relayed by the datapath (datapath/relay.h): only from trusted ports.
 //
 // For an IPv6 remote, in place of (d) to (i) and beside (a) to (c); neighbour discovery (NS, NA:
-// RFC 4861) stands for ARP, and its hop limit of 255 is part of each match. (j) and (k) are DNS's.
+// RFC 4861) stands for ARP, and its hop limit of 255 is part of each match.
 //
 //   l  from-local-dhcpv6   in_port=LOCAL, eth_src=local MAC, UDP 546 -> 547       local MAC
 //   m  from-local-rs       in_port=LOCAL, eth_src=local MAC, RS                   local MAC
@@ -67,7 +78,8 @@
 // - no second tag (except with `any`): eth_type is what follows all tags, so without this a QinQ
 //   frame whose outer tag has VID 0 would pass for untagged and carry a tenant's ARP and TCP in.
 //   MPLS and PBB need no word: their eth_type is their own.
-// - of (a), (h), (i): not a fragment. The first fragment has ports and would match, the later ones
+// - of (a), (h) to (k): not a fragment. The first fragment has ports and would match, the later
+// ones
 //   have none and would not; half a datagram helps nobody, and fragments of TCP are not supported.
 // Strict. (h) names the next hop's MAC as its destination, one rule for each (the local MAC where
 // the remote is this host), so that without a known next hop there is none. That (i) comes in by
@@ -87,7 +99,12 @@
 // Roles. A controller of switches behind us (also_reach) calls for what one of ours does. A next
 // hop of switches behind us (also_next_hop) calls for (d) and (e) or (r) and (s) alone, of its own
 // MAC: an address behind a gateway gives none. One that is given as a MAC address gets both
-// families'. Next hops alone call for nothing: without somebody to reach no rule stands.
+// families'. Next hops alone call for nothing: without somebody to reach no rule stands. A resolver
+// calls for (j) and (k), and for (d) and (e) or (r) and (s): it, or the gateway to it, asks for our
+// MAC before it answers. (f) and (g) would add nothing, as (j) begins at the local port.
+//
+// Names. A controller whose name has no answer yet has no rules, but the way to the answer must be
+// open, for DHCP too: (a) to (c) and (l) to (q) stand as if it were there (Facts::awaits_names).
 //
 // Thread-safety: pure functions. Cost: linear in the remotes.
 #pragma once
@@ -109,15 +126,17 @@ namespace lifeline::inband {
 
 // The letters of the tables above, each with a fixed number.
 enum class Kind : std::uint8_t {
-  kFromLocalDhcp,   // a
-  kToLocalArp,      // b
-  kFromLocalArp,    // c
-  kToNextHopArp,    // d
-  kFromNextHopArp,  // e
-  kToRemoteArp,     // f
-  kFromRemoteArp,   // g
-  kToRemoteTcp,     // h
-  kFromRemoteTcp,   // i
+  kFromLocalDhcp,    // a
+  kToLocalArp,       // b
+  kFromLocalArp,     // c
+  kToNextHopArp,     // d
+  kFromNextHopArp,   // e
+  kToRemoteArp,      // f
+  kFromRemoteArp,    // g
+  kToRemoteTcp,      // h
+  kFromRemoteTcp,    // i
+  kToResolverDns,    // j
+  kFromResolverDns,  // k
   kFromLocalDhcpv6 = 'l' - 'a',
   kFromLocalRs,     // m
   kFromLocalMld,    // n
@@ -132,17 +151,16 @@ enum class Kind : std::uint8_t {
   kFromRemoteTcp6,  // w
 };
 inline constexpr std::array kAllKinds = {
-    Kind::kFromLocalDhcp,  Kind::kToLocalArp,      Kind::kFromLocalArp,  Kind::kToNextHopArp,
-    Kind::kFromNextHopArp, Kind::kToRemoteArp,     Kind::kFromRemoteArp, Kind::kToRemoteTcp,
-    Kind::kFromRemoteTcp,  Kind::kFromLocalDhcpv6, Kind::kFromLocalRs,   Kind::kFromLocalMld,
-    Kind::kFromLocalNa,    Kind::kToLocalNa,       Kind::kFromLocalNs,   Kind::kToNextHopNa,
-    Kind::kFromNextHopNs,  Kind::kToRemoteNa,      Kind::kFromRemoteNs,  Kind::kToRemoteTcp6,
-    Kind::kFromRemoteTcp6};
+    Kind::kFromLocalDhcp,  Kind::kToLocalArp,    Kind::kFromLocalArp,    Kind::kToNextHopArp,
+    Kind::kFromNextHopArp, Kind::kToRemoteArp,   Kind::kFromRemoteArp,   Kind::kToRemoteTcp,
+    Kind::kFromRemoteTcp,  Kind::kToResolverDns, Kind::kFromResolverDns, Kind::kFromLocalDhcpv6,
+    Kind::kFromLocalRs,    Kind::kFromLocalMld,  Kind::kFromLocalNa,     Kind::kToLocalNa,
+    Kind::kFromLocalNs,    Kind::kToNextHopNa,   Kind::kFromNextHopNs,   Kind::kToRemoteNa,
+    Kind::kFromRemoteNs,   Kind::kToRemoteTcp6,  Kind::kFromRemoteTcp6};
 
-char kind_letter(Kind kind);            // 'a' to 'i', 'l' to 'w'
+char kind_letter(Kind kind);            // 'a' to 'w'
 std::string_view kind_name(Kind kind);  // "from-local-dhcp"
-// (a) 18181809 down to (i) 18181801, (l) 18181798 down to (w) 18181787: one fixed number per kind,
-// above all of OpenFlow's.
+// (a) 18181809 down to (w) 18181787: one fixed number per kind, above all of OpenFlow's.
 std::uint32_t kind_priority(Kind kind);
 
 struct HiddenRule {

@@ -39,9 +39,11 @@ std::optional<SteeringValue> value_of(Kind kind) {
     case Kind::kToRemoteArp:
     case Kind::kFromRemoteArp:
     case Kind::kToRemoteNa:
-    case Kind::kFromRemoteNs: return SteeringValue::kOtherRemote;
+    case Kind::kFromRemoteNs:
+    case Kind::kFromResolverDns: return SteeringValue::kOtherRemote;
     case Kind::kFromLocalDhcp:
     case Kind::kFromLocalArp:
+    case Kind::kToResolverDns:
     case Kind::kFromLocalDhcpv6:
     case Kind::kFromLocalRs:
     case Kind::kFromLocalMld:

@@ -3,7 +3,8 @@ header. Tests may include any. Prints every offence as file:line; exit status 1 
 
 floor 0  base            floor 3  inband offload table
 floor 1  packet config   floor 4  ofagent port
-         netlink sync    floor 5  datapath
+         netlink resolve floor 5  datapath
+         sync
 floor 2  flow openflow   floor 6  control
 """
 
@@ -13,10 +14,10 @@ import sys
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 FLOORS = {
-    "base": 0, "packet": 1, "config": 1, "netlink": 1, "sync": 1, "flow": 2, "openflow": 2,
+    "base": 0, "packet": 1, "config": 1, "netlink": 1, "resolve": 1, "sync": 1, "flow": 2, "openflow": 2,
     "inband": 3, "offload": 3, "table": 3, "ofagent": 4, "port": 4, "datapath": 5, "control": 6,
 }
-PURE = {"base", "packet", "config", "netlink", "flow", "openflow", "inband", "offload", "ofagent"}
+PURE = {"base", "packet", "config", "netlink", "resolve", "flow", "openflow", "inband", "offload", "ofagent"}
 # The two columns meet only in control/.
 DPDK_COLUMN = {"sync", "table", "port", "datapath"}
 # The one neighbour: the codec speaks in flow/'s types, which know nothing of it.

@@ -68,7 +68,7 @@ class Tls(case.LabTest):
         lifeline.start()
         network.address_local(lifeline, "static")
         controller = self.serve(network, self.ca.issue("wrong", san="DNS:c2.example"))
-        self.expect_refusal(lifeline, "is not for c1.example, the peer_name configured")
+        self.expect_refusal(lifeline, "is not for c1.example, the name configured")
         controller.stop()
         self.serve(network, self.ca.issue("right", san="DNS:c1.example"))
         self.lab.until(lifeline.connected, "the session comes up")

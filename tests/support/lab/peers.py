@@ -2,12 +2,13 @@
 
 import os
 import shutil
+import signal
 import stat
 
 from . import process
 
 DHCP_SCRIPT = """#!/bin/sh
-# Called by udhcpc: sets the address it was given, and touches nothing else.
+# Called by udhcpc: sets the address it was given and the resolvers, if it was given any.
 [ "$1" = bound ] || [ "$1" = renew ] || exit 0
 bits=0
 for octet in $(echo "$subnet" | tr . ' '); do
@@ -15,6 +16,7 @@ for octet in $(echo "$subnet" | tr . ' '); do
 done
 ip addr replace "$ip/$bits" dev "$interface"
 for hop in $router; do ip route replace default via "$hop" dev "$interface"; break; done
+[ -z "$dns" ] || for server in $dns; do echo "nameserver $server"; done >/etc/resolv.conf
 exit 0
 """
 
@@ -49,10 +51,12 @@ def _write(path, text, executable=False):
     return path
 
 
-def dnsmasq(space, first, last, netmask="255.255.255.0", router=None):
+def dnsmasq(space, first, last, netmask="255.255.255.0", router=None, resolver=None):
     """A DHCP server on eth0 of `space` that answers at once (--no-ping) and serves no DNS."""
     lab = space.lab
     options = [f"--dhcp-option=3,{router}"] if router else ["--dhcp-option=3"]
+    if resolver:
+        options.append(f"--dhcp-option=6,{resolver}")
     server = space.start(
         "dnsmasq", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0",
         "--user=root", "--no-ping", "--log-dhcp", "--log-facility=-", "--interface=eth0",
@@ -60,6 +64,44 @@ def dnsmasq(space, first, last, netmask="255.255.255.0", router=None):
         f"--dhcp-leasefile={lab.path('dnsmasq.leases')}", "--pid-file=", *options)
     server.wait_log("DHCP, IP range")
     return server
+
+
+class Resolver:
+    """dnsmasq on eth0 of `space` as a name server that knows what set() says, for `ttl_s` seconds, and nothing
+    else in "example"."""
+
+    def __init__(self, space, ttl_s=1):
+        self._space = space
+        self._ttl_s = ttl_s
+        self._process = None
+        self._names = space.lab.path(f"hosts-{space.name}")
+        _write(self._names, "")
+
+    def start(self):
+        self._process = self._space.start(
+            "resolver", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--no-resolv",
+            "--no-hosts", f"--addn-hosts={self._names}", "--local=/example/", f"--local-ttl={self._ttl_s}",
+            "--log-queries", "--log-facility=-", "--interface=eth0", "--except-interface=lo", "--bind-interfaces",
+            "--pid-file=")
+        self._process.wait_log(f"read {self._names}")
+        return self
+
+    def set(self, name, *addresses):
+        """What the name means from now on."""
+        _write(self._names, "".join(f"{address} {name}\n" for address in addresses))
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGHUP)
+
+    def stop(self):
+        self._process.stop()
+
+
+def write_resolv_conf(text):
+    """The lab's own copy, never the machine's."""
+    path = os.path.realpath("/etc/resolv.conf")
+    if not os.path.ismount(path):
+        raise AssertionError("this sandbox has no resolv.conf of its own")
+    _write(path, text)
 
 
 def udhcpc(space, device):
@@ -118,5 +160,5 @@ def have(program):
     return shutil.which(program) is not None or os.path.exists(f"/usr/sbin/{program}")
 
 
-__all__ = ["dnsmasq", "udhcpc", "dhclient", "DHCP_CLIENTS", "testcontroller", "osken", "router",
-           "listening", "have", "process"]
+__all__ = ["dnsmasq", "Resolver", "write_resolv_conf", "udhcpc", "dhclient", "DHCP_CLIENTS", "testcontroller",
+           "osken", "router", "listening", "have", "process"]

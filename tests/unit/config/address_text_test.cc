@@ -14,6 +14,8 @@ TEST(ControllerText, IsReadAndWrittenInOpenVSwitchsForm) {
       {"tcp:127.0.0.1:65535", "tcp:127.0.0.1:65535"},
       {"ssl:10.0.0.1", "ssl:10.0.0.1:6653"},
       {"ssl:[2001:db8::1]:7", "ssl:[2001:db8::1]:7"},
+      {"tcp:controller.example", "tcp:controller.example:6653"},
+      {"ssl:Controller.Example.:7", "ssl:controller.example:7"},
   };
   for (const auto& [text, again] : cases) {
     const auto parsed = parse_controller(text);
@@ -29,19 +31,19 @@ TEST(ControllerText, ErrorsSayWhatWouldBeRight) {
        "'tls:10.0.0.1:6653': TLS is written ssl:10.0.0.1:6653, as Open vSwitch does"},
       {"10.0.0.1", "'10.0.0.1' has no protocol; did you mean 'tcp:10.0.0.1'?"},
       {"fe80::1", "'fe80::1' has no protocol; did you mean 'tcp:[fe80::1]'?"},
-      {"", "'' is no controller; it is written tcp:IP, tcp:IP:port or ssl:IP:port"},
-      {"tcp", "'tcp' is no controller; it is written tcp:IP, tcp:IP:port or ssl:IP:port"},
+      {"", "'' is no controller; it is written tcp:HOST, tcp:HOST:port or ssl:HOST:port"},
+      {"tcp", "'tcp' is no controller; it is written tcp:HOST, tcp:HOST:port or ssl:HOST:port"},
       {"udp:10.0.0.1",
-       "'udp:10.0.0.1' is no controller; it is written tcp:IP, tcp:IP:port or ssl:IP:port"},
-      {"tcp:",
-       "'tcp:': '' is no IP address; names are not resolved, as the way to the controller "
-       "must not depend on DNS"},
-      {"tcp:ctl.example:6653",
-       "'tcp:ctl.example:6653': 'ctl.example' is no IP address; names are not resolved, as the way "
-       "to the controller must not depend on DNS"},
+       "'udp:10.0.0.1' is no controller; it is written tcp:HOST, tcp:HOST:port or ssl:HOST:port"},
+      {"tcp:", "'tcp:': '' is neither an IP address nor a host's name: the name is empty"},
+      {"tcp:ctl_1.example:6653",
+       "'tcp:ctl_1.example:6653': 'ctl_1.example' is neither an IP address nor a host's name: a "
+       "host "
+       "name has letters, digits, hyphens and dots only"},
       {"tcp:010.0.0.1",
-       "'tcp:010.0.0.1': '010.0.0.1' is no IP address; names are not resolved, as the way to the "
-       "controller must not depend on DNS"},
+       "'tcp:010.0.0.1': '010.0.0.1' is neither an IP address nor a host's name: a name whose last "
+       "part is a number would be an address"},
+      {"tcp:[ctl.example]:6653", "'tcp:[ctl.example]:6653': a name is written without brackets"},
       {"tcp:fe80::1",
        "'tcp:fe80::1': an IPv6 address is written in brackets: "
        "tcp:[2001:db8::1]:6653"},
@@ -83,7 +85,7 @@ TEST(AlsoReachText, ErrorsSayWhatWouldBeRight) {
       {"2001:db8::1", "'2001:db8::1': an IPv6 address is written in brackets: [2001:db8::1]:6653"},
       {"10.0.0.1:0",
        "'10.0.0.1:0' is no address; it is written IP, IP:port or [IPv6]:port, port 1..65535"},
-      {"host:1", "'host:1' is no address; it is written IP, IP:port or [IPv6]:port, port 1..65535"},
+      {"host:1", "'host:1': 'host' is a name; only controllers of this switch may have one"},
       {"", "'' is no address; it is written IP, IP:port or [IPv6]:port, port 1..65535"},
       {"[::1", "'[::1' is no address; it is written IP, IP:port or [IPv6]:port, port 1..65535"},
       {"224.0.0.1:1", "'224.0.0.1:1': 224.0.0.1 is not the address of a host"},

@@ -51,6 +51,7 @@ TEST(Changes, EachKeySaysWhetherItNeedsARestart) {
       {"local.mac", "local: {name: mgmt0, mac: \"02:11:22:33:44:55\"}", Effect::kRestart},
       {"tls", "tls: {ca: /ca.pem}", Effect::kAtOnce},
       {"controllers", "controllers: [\"tcp:10.0.0.2\"]", Effect::kAtOnce},
+      {"resolvers", "resolvers: [10.0.0.53]", Effect::kAtOnce},
       {"in_band", "in_band: {strict: true}", Effect::kAtOnce},
       {"in_band", "in_band: {enabled: false}", Effect::kAtOnce},
       {"fail_mode", "fail_mode: standalone", Effect::kAtOnce},

@@ -39,12 +39,12 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{"[1, 2]",
              "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, tls, "
-             "controllers, in_band, offload, fail_mode, inactivity_probe_s, listen, "
+             "controllers, resolvers, in_band, offload, fail_mode, inactivity_probe_s, listen, "
              "openflow_versions, "
              "metrics, sizes, workers, idle_sleep_us, log_level, log_levels; not a list"},
         Case{"hello",
              "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, tls, "
-             "controllers, in_band, offload, fail_mode, inactivity_probe_s, listen, "
+             "controllers, resolvers, in_band, offload, fail_mode, inactivity_probe_s, listen, "
              "openflow_versions, "
              "metrics, sizes, workers, idle_sleep_us, log_level, log_levels; not a single value"},
         Case{"bridge: [", "t:1:1: this is no YAML: end of sequence flow not found"},
@@ -189,6 +189,17 @@ INSTANTIATE_TEST_SUITE_P(
              "t:4:3: ports[2]: the number 3 is taken\n"
              "t:5:3: ports[3]: the name 'br0' is taken by the local port\n"
              "t:5:3: ports[3]: the device d is taken: each port needs one of its own"},
+        Case{"controllers: [tcp:ctl.example, 'tcp:CTL.example.:6653', 'tcp:-ctl.example']",
+             "t:1:32: controllers[1]: tcp:ctl.example:6653 is there twice\n"
+             "t:1:57: controllers[2]: 'tcp:-ctl.example': '-ctl.example' is neither an IP address "
+             "nor "
+             "a host's name: '-ctl' begins or ends with a hyphen"},
+        Case{"resolvers: [10.0.0.53, '10.0.0.53:53', 10.0.0.53, 224.0.0.251, 'fe80::1']",
+             "t:1:24: resolvers[1]: '10.0.0.53:53' is no resolver; it is an IP address without a "
+             "port\n"
+             "t:1:40: resolvers[2]: 10.0.0.53 is there twice\n"
+             "t:1:51: resolvers[3]: '224.0.0.251' is not the address of a host that can be asked\n"
+             "t:1:64: resolvers[4]: 'fe80::1' is not the address of a host that can be asked"},
         Case{"controllers: tcp:10.0.0.1",
              "t:1:14: controllers: expected a list of controllers ('- ...' on lines of their own, "
              "or "

@@ -37,7 +37,8 @@ ports:
     native: 300
   - {name: b, device: net_null0, access: 100}
   - {name: c, device: "net_pcap0,rx_pcap=/tmp/a\"b\\c.pcap"}
-controllers: ["tcp:10.0.0.1", {address: "tcp:[2001:db8::1]:6633"}]
+controllers: ["tcp:10.0.0.1", {address: "tcp:[2001:db8::1]:6633"}, tcp:ctl.example]
+resolvers: [10.0.0.53, "2001:db8::53"]
 in_band: {enabled: false, vlan: any, relay_arp: true, relay_dhcp: ["52:54:00"], strict: true,
   also_reach: [10.0.0.7, "[2001:db8::7]:6633"], also_next_hop: [10.0.0.8, "02:11:22:33:44:66"]}
 offload: {enabled: off, foreign_pps: 500}
@@ -81,9 +82,13 @@ TEST(Load, ReadsEveryKey) {
   EXPECT_EQ(c.ports[1].vlans, (PortVlans{.access = 100, .trunk = {}, .native = {}}));
   EXPECT_EQ(c.ports[2].vlans, PortVlans{});
   EXPECT_EQ(c.ports[2].device, "net_pcap0,rx_pcap=/tmp/a\"b\\c.pcap");
-  ASSERT_EQ(c.controllers.size(), 2u);
+  ASSERT_EQ(c.controllers.size(), 3u);
   EXPECT_EQ(c.controllers[0].to_string(), "tcp:10.0.0.1:6653");
   EXPECT_EQ(c.controllers[1].to_string(), "tcp:[2001:db8::1]:6633");
+  EXPECT_EQ(c.controllers[2].to_string(), "tcp:ctl.example:6653");
+  EXPECT_EQ(c.controllers[2].host, "ctl.example");
+  EXPECT_EQ(c.resolvers,
+            (std::vector{*IpAddress::parse("10.0.0.53"), *IpAddress::parse("2001:db8::53")}));
   InBand in_band{.enabled = false, .vlan = {VlanScope::Kind::kAny, 0}, .relay_arp = true};
   in_band.relay_dhcp = {*MacPrefix::parse("52:54:00")};
   in_band.strict = true;

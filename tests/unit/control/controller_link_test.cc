@@ -30,8 +30,10 @@ class ControllerLinkTest : public ControlFixture {
   void make_link() {
     remote_ = {.id = "tcp:127.0.0.1", .ip = Ipv4Address::of(127, 0, 0, 1), .port = port_};
     ASSERT_TRUE(inband_.set_remotes({remote_}));
-    link_ = std::make_unique<ControllerLink>(io_, agent_, inband_, clock_, remote_,
-                                             std::chrono::seconds{5});
+    link_ = std::make_unique<ControllerLink>(
+        io_, agent_, inband_, clock_,
+        LinkTarget{.text = remote_.id, .host = "", .port = port_, .addresses = {remote_.ip}},
+        std::chrono::seconds{5});
     link_->start();
   }
   void turn() override {
@@ -49,6 +51,28 @@ class ControllerLinkTest : public ControlFixture {
     });
   }
   ConnectionState state() const { return link_->status().state; }
+  // A link to a name, with the same port everywhere. 127.0.0.1 has a controller once serve() was
+  // called, and nobody listens on the others.
+  void make_named_link(std::vector<IpAddress> addresses) {
+    link_ = std::make_unique<ControllerLink>(
+        io_, agent_, inband_, clock_,
+        LinkTarget{.text = "tcp:controller.example",
+                   .host = "controller.example",
+                   .port = port_,
+                   .addresses = std::move(addresses)},
+        std::chrono::seconds{5}, LinkTls{},
+        LinkEvents{.remotes_changed = [this] { ++remotes_changed_; },
+                   .unreachable = [this] { ++unreachable_; }});
+    link_->start();
+  }
+  std::vector<std::string> remote_ids() const {
+    std::vector<std::string> ids;
+    for (const inband::Remote& remote : link_->remotes()) ids.push_back(remote.id);
+    return ids;
+  }
+  static inline const IpAddress kListens = Ipv4Address::of(127, 0, 0, 1);
+  static inline const IpAddress kNobody = Ipv4Address::of(127, 0, 0, 2);
+  static inline const IpAddress kNobodyEither = Ipv4Address::of(127, 0, 0, 3);
 
   tcp::acceptor acceptor_{io_};
   std::uint16_t port_ = 0;
@@ -56,6 +80,8 @@ class ControllerLinkTest : public ControlFixture {
   std::unique_ptr<ControllerLink> link_;
   std::vector<tcp::socket> peers_;
   int accepted_ = 0;
+  int remotes_changed_ = 0;
+  int unreachable_ = 0;
 };
 
 TEST_F(ControllerLinkTest, ConnectsAndAgreesOnAVersion) {
@@ -142,6 +168,72 @@ TEST_F(ControllerLinkTest, TryNowDoesNotDisturbASession) {
   turn();
   EXPECT_EQ(state(), ConnectionState::kConnected);
   EXPECT_EQ(accepted_, 1);
+}
+
+TEST_F(ControllerLinkTest, TheAddressesOfANameAreTriedInOrderUntilOneAnswers) {
+  acceptor_.listen();
+  serve(true);
+  make_named_link({kNobody, kNobodyEither, kListens});
+  EXPECT_EQ(link_->remote()->ip, kNobody) << "the first first";
+  run_until([&] { return state() == ConnectionState::kConnected; });
+  EXPECT_EQ(link_->remote()->ip, kListens);
+  EXPECT_EQ(link_->remote()->id, "tcp:controller.example@127.0.0.1");
+  EXPECT_EQ(link_->status().target, "tcp:controller.example");
+  EXPECT_EQ(unreachable_, 0) << "one of them did answer";
+}
+
+TEST_F(ControllerLinkTest, AddressesOfWhichNoneAnswersAreDoubtedAndTriedAgain) {
+  make_named_link({kNobody, kNobodyEither});
+  run_until([&] { return unreachable_ >= 2; });
+  EXPECT_GE(link_->status().attempts, 4u);
+}
+
+TEST_F(ControllerLinkTest, ANameWithoutAnAddressWaitsForOneAndThenConnects) {
+  acceptor_.listen();
+  serve(true);
+  make_named_link({});
+  EXPECT_EQ(state(), ConnectionState::kIdle);
+  EXPECT_FALSE(link_->remote());
+  EXPECT_EQ(link_->status().attempts, 0u);
+  link_->set_addresses({kListens});
+  EXPECT_EQ(link_->status().attempts, 0u) << "the hidden rules come first";
+  link_->start();
+  link_->start();
+  run_until([&] { return state() == ConnectionState::kConnected; });
+  EXPECT_EQ(link_->status().attempts, 1u);
+}
+
+TEST_F(ControllerLinkTest, ASessionToAnAddressThatTheNameNoLongerHasStaysAndItsRulesWithIt) {
+  acceptor_.listen();
+  serve(true);
+  make_named_link({kListens});
+  run_until([&] { return state() == ConnectionState::kConnected; });
+  link_->set_addresses({kNobody});
+  EXPECT_EQ(remote_ids(), (std::vector<std::string>{"tcp:controller.example@127.0.0.2",
+                                                    "tcp:controller.example@127.0.0.1"}));
+  link_->poll(clock_.now());
+  EXPECT_EQ(state(), ConnectionState::kConnected);
+  EXPECT_EQ(link_->status().sessions, 1u);
+  EXPECT_EQ(remotes_changed_, 0);
+  // When it ends, the next is where the name says, and until that stands the old rules stay.
+  peers_.clear();
+  run_until([&] { return unreachable_ != 0; });
+  EXPECT_EQ(link_->remote()->ip, kNobody);
+  EXPECT_EQ(remote_ids().size(), 2u);
+  link_->set_addresses({kListens});
+  run_until([&] { return state() == ConnectionState::kConnected; });
+  EXPECT_EQ(remotes_changed_, 1);
+  EXPECT_EQ(remote_ids(), std::vector<std::string>{"tcp:controller.example@127.0.0.1"});
+}
+
+TEST_F(ControllerLinkTest, ATryAtAnAddressThatTheNameNoLongerHasIsGivenUpAtOnce) {
+  acceptor_.listen();
+  serve(true);
+  // TEST-NET-1: the SYN finds nobody, or no route.
+  make_named_link({Ipv4Address::of(192, 0, 2, 1)});
+  link_->set_addresses({kListens});
+  run_until([&] { return state() == ConnectionState::kConnected; });
+  EXPECT_EQ(link_->remote()->ip, kListens);
 }
 
 }  // namespace

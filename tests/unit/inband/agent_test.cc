@@ -456,5 +456,46 @@ TEST_F(AgentTest, StrictTakesEffectAtOnce) {
   EXPECT_EQ(table.letters(), "abcdefghi");
 }
 
+TEST_F(AgentTest, WhileANameHasNoAnswerTheRulesOfTheLocalPortStandAndThenTheRemotes) {
+  kernel.set_link(kLocalIndex, "l0", kLocalMac);
+  kernel.set_route(kController, {{IpAddress{kGateway}, kLocalIndex}});
+  kernel.set_neighbour(kGateway, kGatewayMac, NUD_REACHABLE);
+  agent.set_local_device("l0");
+  agent.await_names(true);
+  agent.start();
+  settle();
+  EXPECT_EQ(table.letters(), "abclmnnopq");
+  EXPECT_TRUE(guard_writer.guards.enabled);
+  const std::size_t before = table.published.size();
+  agent.await_names(false);
+  ASSERT_TRUE(agent.set_remotes({remote(kController)}));
+  settle();
+  EXPECT_EQ(table.letters(), "abcdefghi");
+  for (std::size_t i = before; i < table.published.size(); ++i)
+    EXPECT_GE(table.published[i].size(), 3u) << "(a) to (c) never went";
+  agent.await_names(true);
+  agent.await_names(true);
+  settle();
+  EXPECT_EQ(table.letters(), "abcdefghilmnnopq");
+  ASSERT_TRUE(agent.set_remotes({}));
+  agent.await_names(false);
+  settle();
+  EXPECT_EQ(table.letters(), "");
+  EXPECT_FALSE(guard_writer.guards.enabled);
+}
+
+TEST_F(AgentTest, AResolverFollowsItsNextHopAndGoesWithTheNames) {
+  bring_up();
+  const Ipv4Address ip = Ipv4Address::of(192, 0, 2, 53);
+  kernel.set_route(ip, {{IpAddress{kGateway}, kLocalIndex}});
+  const Remote resolver{.id = "resolver:192.0.2.53", .ip = ip, .port = 0, .role = Role::kResolver};
+  ASSERT_TRUE(agent.set_remotes({remote(kController), resolver}));
+  settle();
+  EXPECT_EQ(table.letters(), "abcdefghijjkk");
+  ASSERT_TRUE(agent.set_remotes({remote(kController)}));
+  settle();
+  EXPECT_EQ(table.letters(), "abcdefghi");
+}
+
 }  // namespace
 }  // namespace lifeline::inband

@@ -188,6 +188,54 @@ TEST(InbandRules, GuardsFollowTheFacts) {
   EXPECT_EQ(guards(off).local_mac, kLocalMac) << "static in the FDB also with in-band off";
 }
 
+// ---- names
+
+// A resolver alone, reached by the gateway.
+RemoteFacts resolver() {
+  RemoteFacts r;
+  r.remote = {.id = "resolver:192.0.2.53",
+              .ip = Ipv4Address::of(192, 0, 2, 53),
+              .port = 0,
+              .role = Role::kResolver};
+  r.reach = Reach::kRouted;
+  r.next_hops = {{kGateway, kGatewayMac, kLocalIndex, "l0"}};
+  return r;
+}
+
+TEST(InbandRules, AResolverCallsForDnsAndItsNextHopAlone) {
+  Facts f = typical();
+  f.remotes = {resolver()};
+  EXPECT_EQ(letters(hidden_rules(f)), "abcdejjkk");
+  EXPECT_THAT(guards(f).remotes, IsEmpty()) << "there is no session with it";
+  EXPECT_THAT(guards(f).next_hops, ElementsAre(kGateway));
+  EXPECT_THAT(guards(f).protected_macs, ElementsAre(kGatewayMac));
+  f.remotes[0].next_hops.clear();
+  EXPECT_EQ(letters(hidden_rules(f)), "abcjjkk") << "(j) and (k) need no route";
+  f.local_mac.reset();
+  EXPECT_EQ(letters(hidden_rules(f)), "") << "they name the local MAC";
+  f = typical();
+  f.remotes = {resolver()};
+  f.remotes[0].reach = Reach::kLoopback;
+  EXPECT_EQ(letters(hidden_rules(f)), "");
+}
+
+TEST(InbandRules, ANameWithoutAnAnswerHasTheWayToItOpen) {
+  Facts f = typical();
+  f.remotes.clear();
+  EXPECT_EQ(letters(hidden_rules(f)), "");
+  f.awaits_names = true;
+  EXPECT_EQ(letters(hidden_rules(f)), "abclmnnopq") << "either family may be the answer";
+  EXPECT_TRUE(guards(f).enabled);
+  EXPECT_TRUE(guards(f).ipv6);
+  f.local_mac.reset();
+  EXPECT_EQ(letters(hidden_rules(f)), "");
+  f = typical();
+  f.awaits_names = true;
+  f.enabled = false;
+  EXPECT_EQ(letters(hidden_rules(f)), "");
+  EXPECT_FALSE(guards(f).enabled);
+}
+
 // ---- narrowness: for each kind packets just inside and just outside
 
 class Narrow : public testing::Test {
@@ -307,6 +355,72 @@ TEST_F(Narrow, ITcpFromTheRemote) {
   EXPECT_EQ(hit(tcp(kController, 6652, kA, 40000)), "");
   EXPECT_EQ(hit(tcp(kNear, 6653, kA, 40000)), "");
   EXPECT_EQ(hit(tcp(kController, 40000, kA, 6653)), "");
+}
+
+class NarrowDns : public Narrow {
+ protected:
+  NarrowDns() {
+    Facts f = typical();
+    for (const auto& [id, ip] : {std::pair<const char*, IpAddress>{"resolver:10.0.0.53", kResolver},
+                                 {"resolver:2001:db8::53", kResolver6}}) {
+      RemoteFacts& r = f.remotes.emplace_back();
+      r.remote = {.id = id, .ip = ip, .port = 0, .role = Role::kResolver};
+      r.reach = Reach::kRouted;
+    }
+    rules = hidden_rules(f);
+  }
+  static B to(std::uint8_t last, MacAddress src = kLocalMac, MacAddress dst = kPeer) {
+    return std::move(B().eth(src, dst).ipv4(kA, Ipv4Address::of(10, 0, 0, last)));
+  }
+  static B from(std::uint8_t last, MacAddress dst = kLocalMac) {
+    return std::move(B().eth(kHost, dst).ipv4(Ipv4Address::of(10, 0, 0, last), kA));
+  }
+  static B to6(const char* ip, MacAddress src = kLocalMac) {
+    return std::move(B().eth(src, kPeer).ipv6(kOurs6, *Ipv6Address::parse(ip)));
+  }
+  static B from6(const char* ip, MacAddress dst = kLocalMac) {
+    return std::move(B().eth(kHost, dst).ipv6(*Ipv6Address::parse(ip), kOurs6));
+  }
+  static inline const IpAddress kResolver = Ipv4Address::of(10, 0, 0, 53);
+  static inline const IpAddress kResolver6 = *Ipv6Address::parse("2001:db8::53");
+  static inline const Ipv6Address kOurs6 = *Ipv6Address::parse("2001:db8::2");
+};
+
+TEST_F(NarrowDns, JQuestionsOfTheLocalPortToTheResolver) {
+  EXPECT_EQ(kind_priority(Kind::kToResolverDns), 18181800u);
+  EXPECT_EQ(hit(to(53).udp(40000, 53).build(), flow::kPortLocal), "j");
+  EXPECT_EQ(hit(to(53).tcp(40000, 53).build(), flow::kPortLocal), "j");
+  EXPECT_EQ(hit(to6("2001:db8::53").udp(40000, 53).build(), flow::kPortLocal), "j");
+  EXPECT_EQ(hit(to6("2001:db8::53").tcp(40000, 53).build(), flow::kPortLocal), "j");
+  EXPECT_EQ(hit(to(53).udp(40000, 53).build(), 1), "") << "from a wire";
+  EXPECT_EQ(hit(to(53, kHost).udp(40000, 53).build(), flow::kPortLocal), "") << "of another MAC";
+  EXPECT_EQ(hit(to(54).udp(40000, 53).build(), flow::kPortLocal), "") << "to another resolver";
+  EXPECT_EQ(hit(to(54).tcp(40000, 53).build(), flow::kPortLocal), "") << "to another resolver";
+  EXPECT_EQ(hit(to6("2001:db8::54").udp(40000, 53).build(), flow::kPortLocal), "");
+  EXPECT_EQ(hit(to(53).udp(40000, 54).build(), flow::kPortLocal), "") << "to another port";
+  EXPECT_EQ(hit(to(53).udp(53, 40000).build(), flow::kPortLocal), "") << "the ports swapped";
+  EXPECT_EQ(hit(to(53).tcp(40000, 853).build(), flow::kPortLocal), "") << "DNS over TLS";
+  EXPECT_EQ(hit(to(53).sctp(40000, 53).build(), flow::kPortLocal), "") << "another protocol";
+}
+
+TEST_F(NarrowDns, KAnswersOfTheResolverToTheLocalMac) {
+  EXPECT_EQ(kind_priority(Kind::kFromResolverDns), 18181799u);
+  EXPECT_EQ(hit(from(53).udp(53, 40000).build()), "k");
+  EXPECT_EQ(hit(from(53).tcp(53, 40000).build()), "k");
+  EXPECT_EQ(hit(from6("2001:db8::53").udp(53, 40000).build()), "k");
+  EXPECT_EQ(hit(from6("2001:db8::53").tcp(53, 40000).build()), "k");
+  EXPECT_EQ(hit(from(53, kPeer).udp(53, 40000).build()), "") << "to another MAC";
+  EXPECT_EQ(hit(from(53, MacAddress::broadcast()).udp(53, 40000).build()), "") << "to everybody";
+  EXPECT_EQ(hit(from6("2001:db8::53", kPeer).udp(53, 40000).build()), "");
+  EXPECT_EQ(hit(from(52).udp(53, 40000).build()), "") << "of another resolver";
+  EXPECT_EQ(hit(from6("2001:db8::52").tcp(53, 40000).build()), "");
+  EXPECT_EQ(hit(from(53).udp(54, 40000).build()), "") << "from another port";
+  EXPECT_EQ(hit(from(53).tcp(40000, 53).build()), "") << "a question to us";
+}
+
+TEST_F(NarrowDns, FragmentsOfDnsAreOutside) {
+  EXPECT_EQ(hit(to(53).fragment(0, true).udp(40000, 53).build(), flow::kPortLocal), "");
+  EXPECT_EQ(hit(from(53).fragment(0, true).udp(53, 40000).build()), "");
 }
 
 TEST_F(Narrow, FragmentsAreOutside) {

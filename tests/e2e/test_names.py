@@ -1,0 +1,117 @@
+"""A controller that has a name, and a resolver behind the switch that changes its mind, dies and comes back. The
+table is empty, or drops everything: what gets through takes hidden rules.
+
+    ctl  10.0.0.1  ---p1--+
+    dns  10.0.0.53 ---p4--+ sw (br0 10.0.0.2)
+    ctl2 10.0.0.8  ---p5--+
+"""
+
+from lab import case, openflow, peers, pki
+
+NAME = "controller.example"
+
+
+class Names(case.LabTest):
+    def box(self, network, name, address, port):
+        space = self.lab.host(name, address)
+        self.lab.wire(network.sw, port, space, "eth0")
+        network.ports.append(port)
+        space.configure()
+        return space
+
+    def means(self, lifeline, *addresses):
+        self.lab.until(lambda: sorted(lifeline.remote()["name"]["addresses"]) == sorted(addresses),
+                       f"the name is {', '.join(addresses)}")
+        return lifeline.remote()["name"]
+
+    @staticmethod
+    def remotes_with_rules(lifeline):
+        """Addresses that (h) stands for."""
+        return sorted({rule["match"].split("nw_dst=")[1].split(",")[0]
+                       for rule in lifeline.hidden_rules() if rule["letter"] == "h"})
+
+    def test_rules_follow_the_name_and_a_session_outlives_the_answer(self):
+        self.require("dnsmasq")
+        network = self.network(1)
+        resolver = peers.Resolver(self.box(network, "dns", "10.0.0.53/24", "p4"))
+        ctl2 = self.box(network, "ctl2", "10.0.0.8/24", "p5")
+        first, second = openflow.Controller(network.ctl).start(), openflow.Controller(ctl2).start()
+        resolver.set(NAME, "10.0.0.66", "10.0.0.1")  # of two addresses nobody has one
+        resolver.start()
+        lifeline = self.watch(network.make_switch(controllers=[f"tcp:{NAME}:6653"],
+                                                  config={"resolvers": ["10.0.0.53"]})).start()
+        self.assertEqual(lifeline.hidden_letters(), "abcjjkklmnnopq")
+        self.assertEqual(lifeline.remote()["state"], "idle")
+        network.address_local(lifeline, "static")
+        session = first.session()
+        session.drop_everything()
+        self.means(lifeline, "10.0.0.1", "10.0.0.66")
+        self.assertEqual(lifeline.remote()["address"], "10.0.0.1")
+        self.assertEqual(self.remotes_with_rules(lifeline), ["10.0.0.1", "10.0.0.66"])
+        self.assertIn("asked for", lifeline.ctl("status").stdout)
+
+        # At the end of its time to live, through a drop-all, the name is another: nothing is torn down for that.
+        resolver.set(NAME, "10.0.0.8")
+        known = self.means(lifeline, "10.0.0.8")
+        self.assertIn("10.0.0.1", known["old_addresses"])
+        session.echo()
+        self.assertIn("10.0.0.1", self.remotes_with_rules(lifeline))
+        self.assertIn("10.0.0.8", self.remotes_with_rules(lifeline))
+        # The next connection goes where the name says, and when it stands the old rules go.
+        first.stop()
+        behind = second.session()
+        behind.drop_everything()
+        self.lab.until(lambda: self.remotes_with_rules(lifeline) == ["10.0.0.8"], "the old addresses' rules are gone")
+        self.assertEqual(lifeline.remote()["name"]["old_addresses"], [])
+
+        # A resolver that is silent costs nothing that stands, and is asked until it answers.
+        resolver.stop()
+        lifeline.ctl("reload")
+        self.lab.until(lambda: "no answer from 10.0.0.53" in lifeline.remote()["name"]["last_error"],
+                       "the failure is told")
+        behind.echo()
+        first.start()
+        resolver.set(NAME, "10.0.0.1")
+        resolver.start()
+        self.assertEqual(self.means(lifeline, "10.0.0.1")["last_error"], "")
+        behind.echo()
+        self.assertFalse(behind.closed.is_set())
+
+        # Without names nobody is asked, and DNS is the controller's affair again.
+        lifeline.config["controllers"] = ["tcp:10.0.0.8:6653"]
+        lifeline.write_config()
+        lifeline.ctl("reload")
+        second.session(after=1).echo()
+        self.lab.until(lambda: lifeline.hidden_letters() == "abcdefghi", "only one controller's rules stand")
+
+    def test_dhcp_brings_the_resolver_and_the_certificate_must_have_the_name(self):
+        self.require("dnsmasq", "udhcpc")
+        network = self.network(1)
+        peers.write_resolv_conf("")
+        authority = pki.Authority(self.lab)
+        certificate, key = authority.issue("switch")
+        resolver = peers.Resolver(network.ctl)
+        resolver.set(NAME, network.controller_ip)
+        resolver.start()
+        peers.dnsmasq(network.ctl, "10.0.0.100", "10.0.0.150", resolver=network.controller_ip)
+        lifeline = self.watch(network.make_switch(controllers=[f"ssl:{NAME}"], config={
+            "tls": {"ca": authority.certificate, "certificate": certificate, "private_key": key}})).start()
+        self.assertEqual(lifeline.hidden_letters(), "abclmnnopq")
+        self.lab.until(lambda: "no resolver is known" in lifeline.remote()["name"]["last_error"],
+                       "status says what is missing")
+
+        def serve(name):
+            shown, secret = authority.issue(name, san=f"DNS:{name}")
+            return peers.testcontroller(network.ctl, "OpenFlow13", scheme="pssl",
+                                        options=("-p", secret, "-c", shown, "-C", authority.certificate))
+        wrong = serve("other.example")
+        network.address_local(lifeline, "udhcpc")
+        self.lab.until(lambda: f"is not for {NAME}" in lifeline.remote()["last_error"], "the wrong one is refused")
+        self.assertEqual(lifeline.remote()["name"]["resolvers"], [network.controller_ip])
+        wrong.stop()
+        right = serve(NAME)
+        self.lab.until(lifeline.connected, "the right one is let in")
+        lifeline.ofctl("add-flow", "priority=65535,actions=drop")
+        right.stop()
+        serve(NAME)
+        self.lab.until(lambda: lifeline.connected() and lifeline.remote()["connections"] == 2, "it is found again")
