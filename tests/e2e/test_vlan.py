@@ -1,6 +1,7 @@
-"""A management VLAN: the uplink is a trunk, the controller behind a VLAN device, br0 untagged (local.vlan)."""
+"""A management VLAN: the uplink is a trunk, the controller behind a VLAN device, br0 untagged (local.vlan). The uplink
+is the test NIC (tests/nic), so that control traffic is steered as it comes there."""
 
-from lab import case, openflow, vlan
+from lab import case, nic, openflow, vlan
 
 
 class ManagementVlan(case.LabTest):
@@ -18,15 +19,32 @@ class ManagementVlan(case.LabTest):
         ctl.sysctl("net.ipv4.conf.all.arp_ignore=1")  # an address is its own VLAN's
 
     def ports(self, third):
-        return [{"name": "p1", "device": "net_af_packet0", "number": 1, "trunk": [100, 200]},
-                {"name": "p2", "device": "net_af_packet1", "number": 2, "access": 200},
-                {"name": "p3", "device": "net_af_packet2", "number": 3, "access": third}]
+        return [{"name": "p1", "device": "net_testnic0", "number": 1, "trunk": [100, 200]},
+                {"name": "p2", "device": "net_af_packet0", "number": 2, "access": 200},
+                {"name": "p3", "device": "net_af_packet1", "number": 3, "access": third}]
+
+    def echoes_come_by_the_control_queue(self, lifeline, session):
+        def uplink():
+            return next(p for p in lifeline.ctl_json("offload")["ports"] if p["name"] == "p1")
+
+        def steered():
+            before = uplink()["known"]
+            session.echo()
+            return uplink()["known"] > before
+        self.lab.until(steered, "the NIC has its rules")
+        self.assertIn("exact", [r["rung"] for r in uplink()["rules"] if r["intent"].startswith("(i)")])
+        before = uplink()["known"]
+        for _ in range(20):
+            session.echo()
+        self.assertGreaterEqual(uplink()["known"], before + 20)
 
     def test_the_session_lives_in_it_below_any_flows_and_hosts_stay_outside(self):
         self.require("udhcpc", "dnsmasq")
         controller = openflow.Controller(self.net.ctl).start()
         self.net.serve_dhcp()
+        self.net.ports = ["p2", "p3"]
         lifeline = self.watch(self.net.make_switch(
+            eal=["-d", nic.module(), "--vdev=net_testnic0,iface=p1,profile=mlx5"],
             config={"local": {"vlan": 100}, "ports": self.ports(200)})).start()
         self.net.address_local(lifeline, "udhcpc")
         session = controller.session()
@@ -34,6 +52,7 @@ class ManagementVlan(case.LabTest):
         self.lab.until(lambda: lifeline.hidden_letters() == "abcdefghi", "rules (a) to (i) stand")
         for rule in lifeline.hidden_rules():
             self.assertIn("dl_vlan=100", rule["match"])
+        self.echoes_come_by_the_control_queue(lifeline, session)
 
         h1, h2 = self.net.h1, self.net.h2
         self.assertFalse(h1.ping("10.7.0.9"), "the table is empty")
@@ -68,13 +87,23 @@ class ManagementVlan(case.LabTest):
         lifeline.config["ports"][0]["trunk"] = [200, 300]
         lifeline.write_config()
         self.assertEqual(lifeline.ctl_json("reload")["restart"], [])
-        self.lab.until(lambda: self.reached(session, controller), "the controller is reached in the new VLAN", 20)
+        self.lab.until(lambda: self.reached(controller), "the controller is reached in the new VLAN", 20)
 
-    def reached(self, session, controller):
-        for each in [session, *controller.sessions]:
+        # And its uplink becomes an access port: the NIC steers untagged frames then.
+        self.net.ctl.ip("addr", "del", "10.0.0.1/24", "dev", "eth300")
+        self.net.ctl.ip("addr", "add", "10.0.0.1/24", "dev", "trunk0")
+        lifeline.config["ports"][0] = {"name": "p1", "device": "net_testnic0", "number": 1, "access": 300}
+        lifeline.write_config()
+        self.assertEqual(lifeline.ctl_json("reload")["changed"], ["ports[p1].access", "ports[p1].trunk"])
+        session = self.lab.until(lambda: self.reached(controller), "the controller is reached, untagged", 20)
+        self.echoes_come_by_the_control_queue(lifeline, session)
+
+    def reached(self, controller):
+        """A session that answers."""
+        for session in controller.sessions:
             try:
-                each.echo()
-                return True
+                session.echo(1.0)
+                return session
             except AssertionError:
                 continue
-        return False
+        return None
