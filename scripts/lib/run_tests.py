@@ -17,7 +17,7 @@ RELEASE = os.path.join(ROOT, "build")
 SANITIZE = os.path.join(ROOT, "build-sanitize")
 PYTHON = "/usr/bin/python3"
 # In this order: what is quick and what most often fails comes first.
-PARTS = ["lint", "unit", "golden", "e2e", "interop", "guest", "sanitize", "fuzz"]
+PARTS = ["lint", "unit", "golden", "e2e", "interop", "package", "guest", "sanitize", "fuzz"]
 
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "detect_leaks=1",
@@ -217,6 +217,22 @@ def part_interop(args):
     return interop(RELEASE, args)
 
 
+def counting_program(argv):
+    """A program of tests that prints its own count in its last line."""
+    result = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                            check=False)
+    say(result.stdout.rstrip())
+    found = re.search(r"(\d+) passed, (\d+) failed, (\d+) skipped\s*$", result.stdout)
+    return Count(*map(int, found.groups())) if found else Count(failed=1)
+
+
+def part_package(_args):
+    """Skipped where the packages that it needs cannot be had."""
+    if run([os.path.join(ROOT, "scripts", "install-deps"), "build", "package"]) != 0:
+        return Count(skipped=1)
+    return counting_program([PYTHON, os.path.join(ROOT, "tests", "package", "run.py")])
+
+
 def part_guest(args):
     """Skipped where QEMU or the kernel package cannot be had."""
     if run([os.path.join(ROOT, "scripts", "install-deps"), "guest"]) != 0:
@@ -224,11 +240,7 @@ def part_guest(args):
     if not build(RELEASE):
         return Count(failed=1)
     argv = [PYTHON, os.path.join(ROOT, "tests", "guest", "run.py"), "--build", RELEASE]
-    result = subprocess.run(argv + (["-k", args.text] if args.text else []), stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
-    say(result.stdout.rstrip())
-    found = re.search(r"(\d+) passed, (\d+) failed, (\d+) skipped\s*$", result.stdout)
-    return Count(*map(int, found.groups())) if found else Count(failed=1)
+    return counting_program(argv + (["-k", args.text] if args.text else []))
 
 
 def part_sanitize(args):
@@ -298,6 +310,7 @@ TITLES = {
     "golden": "golden: pcap in, pcap out, through the real worker",
     "e2e": "e2e: networks in namespaces with real peers",
     "interop": "interop: ovs-ofctl, ovs-testcontroller, os-ken",
+    "package": "package: the Debian package, built, checked, installed, started and purged",
     "guest": "guest: net_tap's rte_flow and vfio-pci, on a stock Debian kernel under QEMU",
     "sanitize": "sanitize: unit, golden, e2e and interop with address and undefined-behaviour sanitizers",
     "fuzz": "fuzz: every target from its corpus",
