@@ -81,6 +81,16 @@ class Package:
 
     # The tests, in this order; each needs those before it.
 
+    def test_what_it_is_built_from_is_what_the_checkout_is_built_from(self):
+        with open(os.path.join(ROOT, "scripts", "install-deps"), encoding="utf-8") as file:
+            wanted = re.search(r"^build_packages=\(([^)]*)\)", file.read(), re.MULTILINE).group(1).split()
+        with open(os.path.join(ROOT, "app", "debian", "control"), encoding="utf-8") as file:
+            named = re.search(r"^Build-Depends: (.*(?:\n .*)*)", file.read(), re.MULTILINE).group(1)
+        named = {part.split()[0] for part in named.split(",")}
+        tests = {"libgtest-dev", "libgmock-dev"}
+        missing = {p for p in wanted if p.endswith("-dev")} - tests - named
+        expect(not missing, f"app/debian/control has no Build-Depends on {sorted(missing)}")
+
     def test_it_builds_and_lintian_finds_nothing(self):
         run(os.path.join(ROOT, "scripts", "build-deb"), timeout=3000)
 
