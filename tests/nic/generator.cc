@@ -122,13 +122,16 @@ void Generator::build_template() {
 }
 
 std::uint32_t Generator::due(std::uint64_t now_cycles, std::uint32_t most, std::uint32_t room) {
+  overrun_ = 0;
   if (arguments_.source == Source::kNone) return 0;
   std::uint64_t n = most;
   if (arguments_.rate != 0) {
     const auto passed = static_cast<double>(now_cycles - last_cycles_);
-    waiting_ +=
+    const double came =
         passed * static_cast<double>(arguments_.rate) / static_cast<double>(cycles_per_second_);
+    waiting_ += came;
     if (waiting_ > room) {
+      overrun_ = std::min(1.0, (waiting_ - room) / came);
       lost_ += static_cast<std::uint64_t>(waiting_ - room);
       waiting_ = room;
     }

@@ -25,6 +25,8 @@ class Generator {
   const GeneratorArguments& arguments() const { return arguments_; }
   std::uint64_t made() const { return made_; }
   std::uint64_t take_lost();
+  // Of what came since the call of due() before the last, the share that was lost. 0 with rate=0.
+  double overrun() const { return overrun_; }
 
  private:
   std::uint64_t random();
@@ -39,6 +41,7 @@ class Generator {
   std::uint64_t state_ = 1;
   std::uint64_t last_cycles_ = 0;
   std::uint64_t cycles_per_second_ = 1;
+  double overrun_ = 0;
   double waiting_ = 0;  // packets due
 };
 

@@ -142,6 +142,7 @@ class Nic {
   void close_live();
   void feed(const RxQueue& poller, std::uint32_t wanted);
   void feed_live();
+  bool meets_full_ring(const RxQueue& queue);
   void feed_generator(const RxQueue& poller, std::uint32_t most);
   void arrive(const std::uint8_t* frame, std::uint32_t bytes);
   void put(RxQueue& queue, const std::uint8_t* frame, std::uint32_t bytes, std::uint32_t hash,
@@ -165,6 +166,8 @@ class Nic {
   Rules order_;
   Rss rss_;
   std::array<bool, kMaxQueues> pays_for_generator_{};
+  double live_overrun_ = 0;  // while the wire is polled: the share that finds the ring full
+  std::uint64_t dice_ = 1;
   std::uint32_t room_ = 0;  // of all rings in the redirection table
   std::unique_ptr<Generator> generator_;
 };

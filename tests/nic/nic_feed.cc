@@ -59,6 +59,7 @@ void Nic::feed(const RxQueue& poller, std::uint32_t wanted) {
 void Nic::feed_live() {
   rte_mbuf* packets[kBurst];
   static thread_local Scratch scratch;
+  live_overrun_ = generator_ != nullptr ? generator_->overrun() : 0;
   for (std::uint16_t q = 0; q < live_.n_rxq; ++q) {
     const std::uint16_t n = rte_eth_rx_burst(live_.port, q, packets, kBurst);
     for (std::uint16_t i = 0; i < n; ++i) {
@@ -69,6 +70,7 @@ void Nic::feed_live() {
     rte_pktmbuf_free_bulk(packets, n);
     from_live.add(n);
   }
+  live_overrun_ = 0;
 }
 
 void Nic::feed_generator(const RxQueue& poller, std::uint32_t most) {
@@ -132,9 +134,17 @@ void Nic::arrive(const std::uint8_t* frame, std::uint32_t bytes) {
   put(rx[queue], frame, bytes, hash, rule);
 }
 
+// What the wire brings competes with what the generator could not deliver: it came between that,
+// not when the ring had room.
+bool Nic::meets_full_ring(const RxQueue& queue) {
+  if (live_overrun_ == 0 || !pays_for_generator_[queue.index]) return false;
+  dice_ = dice_ * 6364136223846793005ULL + 1442695040888963407ULL;  // Knuth's MMIX
+  return static_cast<double>(dice_ >> 11) * 0x1p-53 < live_overrun_;
+}
+
 void Nic::put(RxQueue& queue, const std::uint8_t* frame, std::uint32_t bytes, std::uint32_t hash,
               const Rule* rule) {
-  if (queue.ring == nullptr || rte_ring_full(queue.ring) != 0) {
+  if (queue.ring == nullptr || rte_ring_full(queue.ring) != 0 || meets_full_ring(queue)) {
     queue.missed.add(1);
     return;
   }
