@@ -9,6 +9,7 @@ class Offload(case.LabTest):
         controller = openflow.Controller(network.ctl).start()
         network.ports = ["p2", "p3"]
         lifeline = self.watch(network.make_switch(
+            telemetry=True,
             eal=["-d", nic.module(), "--vdev=net_testnic0,iface=p1,profile=mlx5"],
             config={"ports": [{"name": "p1", "device": "net_testnic0", "number": 1},
                               {"name": "p2", "device": "net_af_packet0", "number": 2},
@@ -31,3 +32,15 @@ class Offload(case.LabTest):
             session.echo()
         self.assertGreaterEqual(port("p1")["known"], before + 20)
         self.assertIn("control queue", lifeline.ctl("offload").stdout)
+
+        # A NIC that loses its rules and tells nobody: noticed by what comes by the data queue.
+        def comes_by_the_control_queue():
+            known = port("p1")["known"]
+            for _ in range(5):
+                session.echo()
+            return port("p1")["known"] >= known + 5
+
+        unsteered = port("p1")["unsteered"]
+        self.assertEqual(lifeline.telemetry("/testnic/lose,net_testnic0"), "done")
+        self.lab.until(lambda: session.echo() and port("p1")["unsteered"] > unsteered, "control packets come by a data queue")
+        self.lab.until(comes_by_the_control_queue, "the rules that the NIC lost are made again")
