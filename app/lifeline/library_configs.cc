@@ -87,6 +87,7 @@ datapath::DatapathConfig datapath_config(const config::Config& config) {
   datapath::DatapathConfig datapath;
   datapath.max_idle_sleep_us = config.idle_sleep_us;
   datapath.exact_entries = config.sizes.exact_entries;
+  datapath.packet_ins_per_s = config.packet_in_pps;
   datapath.foreign_per_s = config.offload.foreign_pps;
   return datapath;
 }

@@ -43,6 +43,8 @@ void each_key(bool moves, const Visit& visit) {
   visit(
       "inactivity_probe_s", kAtOnce, [](auto& c) -> auto& { return c.inactivity_probe_s; });
   visit(
+      "packet_in_pps", kRestart, [](auto& c) -> auto& { return c.packet_in_pps; });
+  visit(
       "listen", moves ? kRestart : kAtOnce, [](auto& c) -> auto& { return c.listen; });
   visit(
       "openflow_versions", kRestart, [](auto& c) -> auto& { return c.openflow_versions; });

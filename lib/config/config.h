@@ -202,6 +202,8 @@ struct Config {
   // connection is given up after twice as much; stand-alone forwarding begins after three times as
   // much.
   std::uint32_t inactivity_probe_s = 5;
+  // Packet-ins per second, 1..1000000, of each port and reason (and worker): the rest is dropped.
+  std::uint32_t packet_in_pps = 5'000;
   std::vector<Listener> listen;  // default: <bridge>.mgmt and .snoop in run_dir
   std::vector<std::uint8_t> openflow_versions =
       all_openflow_versions();     // wire versions, ascending

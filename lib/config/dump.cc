@@ -127,6 +127,7 @@ std::string dump(const Config& c) {
                      c.offload.enabled ? "auto" : "off", c.offload.foreign_pps);
   out += fmt::format("fail_mode: {}\n", c.fail_mode == FailMode::kSecure ? "secure" : "standalone");
   out += fmt::format("inactivity_probe_s: {}\n", c.inactivity_probe_s);
+  out += fmt::format("packet_in_pps: {}\n", c.packet_in_pps);
   dump_texts("listen", c.listen, out);
   out += "openflow_versions: [";
   for (std::size_t i = 0; i < c.openflow_versions.size(); ++i)

@@ -30,6 +30,7 @@ void Loader::load_rest(const Mapping& top) {
       c_.fail_mode = *which == 0 ? FailMode::kSecure : FailMode::kStandalone;
   }
   number(top, "inactivity_probe_s", 1, 3600, c_.inactivity_probe_s);
+  number(top, "packet_in_pps", 1, 1'000'000, c_.packet_in_pps);
   if (const auto node = top.get("workers")) {
     if (!node->IsScalar() || node->Scalar() != "auto")
       number(top, "workers", 1, kMaxWorkers, c_.workers);
@@ -57,12 +58,13 @@ void Loader::load_log(const Mapping& top) {
 }
 
 Config Loader::load(const YAML::Node& root) {
-  const Mapping top(
-      r_, root, "",
-      {"bridge",      "datapath_id",       "run_dir", "local",   "ports",     "tls",
-       "controllers", "resolvers",         "in_band", "offload", "fail_mode", "inactivity_probe_s",
-       "listen",      "openflow_versions", "metrics", "sizes",   "workers",   "idle_sleep_us",
-       "log_level",   "log_levels"});
+  const Mapping top(r_, root, "",
+                    {"bridge",        "datapath_id", "run_dir",           "local",
+                     "ports",         "tls",         "controllers",       "resolvers",
+                     "in_band",       "offload",     "fail_mode",         "inactivity_probe_s",
+                     "packet_in_pps", "listen",      "openflow_versions", "metrics",
+                     "sizes",         "workers",     "idle_sleep_us",     "log_level",
+                     "log_levels"});
   load_bridge(top);
   load_local(top);
   load_ports(top);

@@ -35,14 +35,6 @@ IpAddress address(const packet::FlowKey& key, bool source) {
   return source ? key.ipv6_src : key.ipv6_dst;
 }
 
-// A guard looks at it, so it is about us.
-bool is_guards_affair(const GuardState& guards, const packet::FlowKey& key) {
-  return guards.wants_dhcp(key) || guards.wants_next_hop_arp(key) ||
-         guards.wants_next_hop_nd(key) || guards.wants_path_mtu(key) ||
-         (guards.ipv6() && (wants_dhcpv6(guards, key) || wants_solicitation(guards, key) ||
-                            wants_router(guards, key)));
-}
-
 class Classifier {
  public:
   Classifier(const World& world, const table::Fdb& fdb, Conversations& conversations,

@@ -158,12 +158,14 @@ std::size_t Datapath::Impl::deliver_upcalls(ControlHandler& handler, std::size_t
     const std::uint32_t n = up.upcall.dequeue_burst(m.data(), want);
     std::uint32_t kept = 0;
     for (std::uint32_t i = 0; i < n; ++i) {
-      if (!upcall_meter.take(tsc)) {
+      const MbufNote note = *port::mbuf_private<MbufNote>(m[i]);
+      const std::size_t index = shared.ports.view()->index_of[note.in_port];
+      TokenBucket& share = upcall_shares[std::min(index, upcall_shares.size() - 1)];
+      if (!share.take(tsc) && !upcall_meter.take(tsc)) {
         control->drop(m[i], DropReason::kUpcallMetered);
         continue;
       }
       ++kept;
-      const MbufNote note = *port::mbuf_private<MbufNote>(m[i]);
       handler.packet_in({.frame = linear(m[i], upcall_scratch.get()),
                          .max_len = note.max_len,
                          .in_port = note.in_port,
@@ -186,7 +188,7 @@ bool Datapath::Impl::anything_waits() const {
   for (std::uint32_t from = 1; from < shared.n_slots; ++from) {
     if (!shared.handoff[from * shared.n_slots]->empty()) return true;
   }
-  return false;
+  return control->holds_frames();
 }
 
 std::size_t Datapath::poll_control(ControlHandler& handler, std::size_t budget) {

@@ -49,11 +49,14 @@ Datapath::Impl::Impl(const DatapathConfig& config, table::Tables& tables, table:
              .n_slots = ports.n_slots(),
              .tsc_hz = rte_get_tsc_hz(),
              .tsc_start = rte_rdtsc(),
+             .tx_hold_tsc = rte_get_tsc_hz() / 1'000'000 * config.tx_hold_us,
              .control_pool = ports.control_pool(),
              .guards = sync::Published<GuardState>(std::make_unique<const GuardState>())},
       retired(retired_list),
       local_meter(config.local_per_s, config.local_per_s, shared.tsc_hz),
       upcall_meter(config.upcalls_per_s, config.upcalls_per_s, shared.tsc_hz) {
+  const std::uint32_t share = config.upcalls_per_s / port::kMaxPorts;
+  upcall_shares.fill({share, share, shared.tsc_hz});
   for (std::uint32_t s = 0; s < shared.n_slots; ++s) {
     shared.up.push_back(std::make_unique<UpRings>(config.ring_size));
   }

@@ -54,6 +54,9 @@ struct DatapathConfig {
   std::uint32_t misses_per_loop = 256;
   // Upcalls and deliveries to LOCAL per second (token buckets of as many).
   std::uint32_t upcalls_per_s = 20'000;
+  // Of each worker, per ingress port and reason: packet-ins (a tenth of a second's worth at once).
+  // A port's share of upcalls_per_s, one in kMaxPorts, is its own whatever the others do.
+  std::uint32_t packet_ins_per_s = 5'000;
   std::uint32_t local_per_s = 100'000;
   // Of each worker, per ingress port: what hidden rules take, wherever it goes, replies that the
   // DHCP guard lets in (a tenth of a second's worth at once), ARP that the next-hop guard lets in,
@@ -69,6 +72,8 @@ struct DatapathConfig {
   // A lane tells the control lcore about the same source again only after so long: it takes a while
   // to learn.
   std::uint32_t learn_repeat_us = 1000;
+  // Longest that frames of hidden rules wait for a TX queue that is full.
+  std::uint32_t tx_hold_us = 10'000;
   // A next hop that another port claims to have is asked where it was, and moved if it has not been
   // heard there for so long after.
   std::uint32_t move_confirm_ms = 500;

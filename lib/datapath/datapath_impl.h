@@ -26,6 +26,8 @@ struct Datapath::Impl {
   std::uint32_t first_ring = 0;                  // of which slot: another one each time
   TokenBucket local_meter;
   TokenBucket upcall_meter;
+  // By index of the ingress port: its share of upcall_meter, which no other port can take.
+  std::array<TokenBucket, port::kMaxPorts + 2> upcall_shares;
   MoveWatch moves;
   std::array<std::uint64_t, kEvents> events{};
   std::shared_ptr<Capture> capture;  // null: none runs

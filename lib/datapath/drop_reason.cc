@@ -54,6 +54,10 @@ constexpr std::array<DropReasonText, kDropReasons> kTexts = {{
      "worker's ring for such was full"},
     {"vlan_not_carried",
      "NORMAL: a tagged frame on an access port, or in a VLAN that its port does not carry"},
+    {"shed",
+     "a worker was overrun and dropped what its queue held beyond the port's share, control "
+     "traffic excepted"},
+    {"packet_in_metered", "a packet-in beyond the rate of its ingress port and reason"},
 }};
 
 constexpr std::array<DropReasonText, kEvents> kEventTexts = {{

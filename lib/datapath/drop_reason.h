@@ -48,8 +48,10 @@ enum class DropReason : std::uint8_t {
   kRelayMetered,
   kControlQueueExcess,
   kVlanNotCarried,
+  kShed,
+  kPacketInMetered,
 };
-inline constexpr std::size_t kDropReasons = 39;
+inline constexpr std::size_t kDropReasons = 41;
 
 // What else is worth counting by name: nothing was dropped.
 enum class Event : std::uint8_t { kFdbMoveProbed, kFdbMoveConfirmed, kRelayed };

@@ -72,6 +72,10 @@ bool Lane::op_rewrite(Packet& p, Op op, const std::uint64_t* data) {
     case RewriteResult::kInvalidTtl: break;
   }
   count_drop(DropReason::kTtlInvalid, p.m);
+  if (!may_raise(p.in_port, static_cast<std::uint8_t>(PacketInReason::kInvalidTtl))) {
+    drop(p.m, DropReason::kPacketInMetered);
+    return false;
+  }
   raise(p.m, {.cookie = data[0],
               .metadata = data[1],
               .in_port = p.in_port,
@@ -82,6 +86,11 @@ bool Lane::op_rewrite(Packet& p, Op op, const std::uint64_t* data) {
 }
 
 void Lane::op_upcall(Packet& p, Op op, const std::uint64_t* data) {
+  // Before a copy is made.
+  if (!may_raise(p.in_port, op.a)) {
+    count_drop(DropReason::kPacketInMetered, p.m);
+    return;
+  }
   rte_mbuf* m = take(p, (op.flags & kOpLast) != 0);
   if (m == nullptr) return;
   raise(m, {.cookie = data[0],
@@ -90,6 +99,12 @@ void Lane::op_upcall(Packet& p, Op op, const std::uint64_t* data) {
             .max_len = op.b,
             .reason = op.a,
             .table_id = static_cast<std::uint8_t>(op.c)});
+}
+
+bool Lane::may_raise(PortNo in_port, std::uint8_t reason) {
+  const std::uint8_t index = world_.view->index_of[in_port];
+  PortMeters& meters = meters_[std::min<std::size_t>(index, meters_.size() - 1)];
+  return meters.packet_in[std::min<std::size_t>(reason, kPacketInReasons - 1)].take(now_tsc_);
 }
 
 // Sends a packet up to the control lcore as a packet-in.
@@ -123,10 +138,10 @@ bool Lane::tag_for(PortNo port, rte_mbuf* m, std::uint16_t vlan) {
   return false;
 }
 
-Retag Lane::send_in_vlan(std::uint8_t index, rte_mbuf* m, std::uint16_t vlan) {
+Retag Lane::send_in_vlan(std::uint8_t index, rte_mbuf* m, std::uint16_t vlan, bool urgent) {
   const Retag how = retag_for(*world_.view, world_.view->entries[index].port_no, vlan, m);
   if (retag(m, how, vlan)) [[likely]]
-    transmit(index, m);
+    transmit(index, m, urgent);
   else
     drop(m, DropReason::kRewriteNoRoom);
   return how;
@@ -281,8 +296,8 @@ void Lane::op_normal(Packet& p, Op op, CachedDecision* memo) {
     op_flood(p, op, false, false, vlan);  // the port is gone or dead, its address may be anywhere
   } else if (rte_mbuf* m = take(p, last)) {
     const std::uint8_t index = world_.view->index_of[*port];
-    const Retag how = send_in_vlan(index, m, vlan);
-    if (memo != nullptr && !news && !stranger && how == Retag::kNothing) {
+    const Retag how = send_in_vlan(index, m, vlan, hidden);
+    if (memo != nullptr && !news && !hidden && how == Retag::kNothing) {
       memo->words[kNormalPort] = index;
       memo->words[kNormalStamp] = normal_stamp_;
     }
@@ -307,9 +322,9 @@ void Lane::op_flood(Packet& p, Op op, bool all, bool to_local_too,
     rte_mbuf* m = take(p, last && (targets & (targets - 1)) == 0);
     if (m == nullptr) continue;
     if (vlan)
-      send_in_vlan(index, m, *vlan);
+      send_in_vlan(index, m, *vlan, hidden);
     else
-      transmit(index, m);
+      transmit(index, m, hidden);
   }
 }
 

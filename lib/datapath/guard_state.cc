@@ -11,7 +11,7 @@ namespace lifeline::datapath {
 
 using packet::FlowKey;
 
-GuardState::GuardState(const flow::Guards& guards) : guards_(guards) {
+GuardState::GuardState(const flow::Guards& guards) : guards_(guards), sieve_(guards) {
   std::sort(guards_.next_hops.begin(), guards_.next_hops.end());
   std::sort(guards_.remotes.begin(), guards_.remotes.end());
   std::sort(guards_.next_hops_v6.begin(), guards_.next_hops_v6.end());

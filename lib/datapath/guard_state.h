@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/mac_prefix.h"
+#include "datapath/control_sieve.h"
 #include "flow/guards.h"
 #include "flow/port_no.h"
 #include "packet/flow_key.h"
@@ -53,11 +54,13 @@ class GuardState {
   bool wants_next_hop_nd(const packet::FlowKey& key) const;
   bool in_management_vlan(const packet::FlowKey& key) const;
   bool is_protected(const MacAddress& mac) const;
+  const ControlSieve& sieve() const { return sieve_; }
 
  private:
   bool has_address(const IpAddress& ip) const;
 
   flow::Guards guards_;  // next_hops and remotes sorted
+  ControlSieve sieve_;
 };
 
 // xids of DHCP requests seen from LOCAL within the last kDhcpXidLife_s. One writer (control lcore),

@@ -21,12 +21,21 @@ Lane::Lane(Shared& shared, sync::SlotId slot, std::uint32_t exact_entries)
       decision_(std::make_unique<Decision>()),
       scratch_(std::make_unique<std::byte[]>(kMaxFrameBytes + 1)) {
   const DatapathConfig& c = shared.config;
+  const TokenBucket packet_in{c.packet_ins_per_s, c.packet_ins_per_s / 10, shared.tsc_hz};
   meters_.fill({
       .inband = {c.inband_per_s, c.inband_per_s / 10, shared.tsc_hz},
       .dhcp = {c.dhcp_replies_per_s, c.dhcp_replies_per_s / 10, shared.tsc_hz},
       .next_hop = {c.next_hop_arps_per_s, c.next_hop_arps_per_s, shared.tsc_hz},
       .path_mtu = {c.path_mtu_per_s, c.path_mtu_per_s, shared.tsc_hz},
+      .packet_in = {packet_in, packet_in, packet_in},
+      .overload = {c.inband_per_s, c.inband_per_s / 10, shared.tsc_hz},
   });
+}
+
+Lane::~Lane() {
+  for (const Urgent& u : urgent_) {
+    for (std::uint32_t i = 0; i < u.n; ++i) rte_pktmbuf_free(u.m[i]);
+  }
 }
 
 void Lane::begin(std::uint64_t tsc) {
@@ -39,6 +48,7 @@ void Lane::begin(std::uint64_t tsc) {
     second_start_ = shared_.tsc_start + now_s_ * shared_.tsc_hz;
   }
   misses_left_ = shared_.config.misses_per_loop;
+  control_misses_left_ = kControlMisses;
 }
 
 // Fills keys_ and packets_ with what has an exact key and wide_ with the rest; returns how
@@ -198,11 +208,10 @@ void Lane::decide_miss(rte_mbuf* packet, const ExactKey& key, std::uint32_t hash
     run_cached(entry->data, packet, in_port);
     return;
   }
-  if (misses_left_ == 0) {
-    drop(packet, DropReason::kMissShed);
+  if (!has_room_for_miss(packet, in_port)) {
+    drop(packet, sheds_misses_ ? DropReason::kShed : DropReason::kMissShed);
     return;
   }
-  --misses_left_;
   stats_.misses.add(1);
   translate(world_, expand(key), packet, scratch_.get(), decision_.get());
   if (entry != nullptr) slab_.release(entry->data.block);
@@ -224,11 +233,10 @@ void Lane::decide_miss(rte_mbuf* packet, const ExactKey& key, std::uint32_t hash
 
 void Lane::process_wide(rte_mbuf* packet, PortNo in_port) {
   stats_.wide_packets.add(1);
-  if (misses_left_ == 0) {
-    drop(packet, DropReason::kMissShed);
+  if (!has_room_for_miss(packet, in_port)) {
+    drop(packet, sheds_misses_ ? DropReason::kShed : DropReason::kMissShed);
     return;
   }
-  --misses_left_;
   const packet::FlowKey key = packet::parse(linear(packet, scratch_.get()), in_port);
   translate(world_, key, packet, scratch_.get(), decision_.get());
   run(*decision_, packet, in_port);
@@ -278,7 +286,8 @@ void Lane::count_rules(const CachedDecision& d, std::uint32_t bytes) {
 }
 
 std::uint32_t Lane::end() {
-  for (std::uint64_t pending = tx_pending_; pending != 0; pending &= pending - 1) {
+  for (std::uint64_t pending = tx_pending_ | urgent_pending_; pending != 0;
+       pending &= pending - 1) {
     flush(static_cast<std::uint8_t>(std::countr_zero(pending)));
   }
   const std::uint32_t handed = send_handed_over();
@@ -297,7 +306,7 @@ std::uint32_t Lane::end() {
       [[maybe_unused]] const ssize_t written = write(shared_.wake_fd, &one, sizeof one);
     }
   }
-  return handed;
+  return handed + (holds_frames() ? 1 : 0);
 }
 
 }  // namespace lifeline::datapath

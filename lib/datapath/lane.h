@@ -25,6 +25,9 @@ namespace lifeline::datapath {
 
 inline constexpr std::uint32_t kBurst = 32;
 inline constexpr std::uint32_t kTxBuffer = 64;
+inline constexpr std::uint32_t kUrgent = 64;
+// Of a worker whose misses are used up: so many more, of control traffic only.
+inline constexpr std::uint32_t kControlMisses = 64;
 inline constexpr std::uint32_t kIdleFlow_s = 10;  // an entry unused for so long is swept
 
 inline constexpr std::uint32_t kHiddenKinds = 26;  // letters
@@ -54,18 +57,28 @@ struct LaneStats {
 class Lane {
  public:
   Lane(Shared& shared, sync::SlotId slot, std::uint32_t exact_entries);
+  ~Lane();
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
   bool ok() const { return exact_.ok(); }
 
   // Takes the settings as they are now; between begin() and the slot's quiescent state.
   void begin(std::uint64_t tsc);
   // Forwards a burst of at most kBurst packets that came in on one port. Takes ownership.
   void process(rte_mbuf** packets, std::uint32_t n, PortNo in_port);
+  // The same for a burst of a queue that the worker does not keep up with (worker.h). Control
+  // traffic is forwarded as ever; of the rest what the exact-match table knows, with `hits`, or
+  // nothing.
+  void shed(rte_mbuf** packets, std::uint32_t n, PortNo in_port, bool hits);
   // Runs a packet-out's decision on one packet. Takes ownership. NORMAL does not learn from it: the
   // controller says where it came in, no port has seen it.
   void run_packet_out(const Decision& decision, rte_mbuf* packet, PortNo in_port);
   // Sends what the TX buffers hold, and what other slots handed over; sweeps a few idle entries;
-  // wakes the control lcore if it has something to do. Returns frames handed over by others.
+  // wakes the control lcore if it has something to do. Returns how much there was to do: frames
+  // handed over by others, and whether some wait for a TX queue that is full.
   std::uint32_t end();
+  // Frames of hidden rules wait for a TX queue that is full: end() is to be called again soon.
+  bool holds_frames() const { return urgent_pending_ != 0; }
 
   // A worker's part of what came by the control queues. Returns how many packets.
   std::uint32_t process_excess();
@@ -106,6 +119,8 @@ class Lane {
     TokenBucket dhcp;
     TokenBucket next_hop;
     TokenBucket path_mtu;
+    std::array<TokenBucket, kPacketInReasons> packet_in;
+    TokenBucket overload;  // what a worker that sheds looks at as control traffic
   };
   // What is known of the packet that operations run on.
   struct Packet {
@@ -127,6 +142,10 @@ class Lane {
   void count_rules(const Decision& decision, std::uint32_t bytes);
   void count_rules(const CachedDecision& d, std::uint32_t bytes);
 
+  // -- shed.cc
+  bool has_room_for_miss(const rte_mbuf* packet, PortNo in_port);
+  bool is_saved(const rte_mbuf* packet, PortNo in_port);
+
   // -- execute.cc: from operations to outputs
   void execute(const std::uint64_t* words, std::uint32_t n, Packet p);
   rte_mbuf* take(Packet& p, bool last);
@@ -142,7 +161,7 @@ class Lane {
   void op_flood(Packet& p, Op op, bool all, bool to_local,
                 std::optional<std::uint16_t> vlan = std::nullopt);
   // NORMAL's last step: in the form that the port's VLANs ask for. kNothing: as it was.
-  Retag send_in_vlan(std::uint8_t index, rte_mbuf* m, std::uint16_t vlan);
+  Retag send_in_vlan(std::uint8_t index, rte_mbuf* m, std::uint16_t vlan, bool urgent);
   bool tag_for(PortNo port, rte_mbuf* m, std::uint16_t vlan);
   bool op_rewrite(Packet& p, Op op, const std::uint64_t* data);
   void op_dhcp_guard(Packet& p);
@@ -160,12 +179,20 @@ class Lane {
   bool is_from_known_next_hop(const Packet& p) const;
   void copy_to_local(Packet& p);
   void raise(rte_mbuf* m, const MbufNote& note);
+  bool may_raise(PortNo in_port, std::uint8_t reason);
 
   // -- transmit.cc
   void transmit(std::uint8_t index, rte_mbuf* m);
+  void transmit_urgent(std::uint8_t index, rte_mbuf* m);
+  void transmit(std::uint8_t index, rte_mbuf* m, bool urgent) {
+    urgent ? transmit_urgent(index, m) : transmit(index, m);
+  }
   void transmit_burst(std::uint8_t index, rte_mbuf** m, std::uint32_t n);
   void flush(std::uint8_t index);
+  void flush_urgent(std::uint8_t index);
   void send(std::uint8_t index, rte_mbuf** m, std::uint32_t n);
+  std::uint32_t offer(std::uint8_t index, std::span<rte_mbuf*> m, std::uint32_t n_captured,
+                      bool urgent, DropReason* why_not);
   std::uint32_t send_handed_over();
 
   Shared& shared_;
@@ -176,6 +203,8 @@ class Lane {
   std::uint64_t now_tsc_ = 0;
   std::uint64_t second_start_ = 0;  // when now_s_ began
   std::uint32_t misses_left_ = 0;
+  std::uint32_t control_misses_left_ = 0;
+  bool sheds_misses_ = false;  // the burst in hand is of a queue that lags
   bool learns_ = true;
   Capture* capture_ = nullptr;
   bool steered_ = false;  // the burst in hand came by a control queue
@@ -187,6 +216,17 @@ class Lane {
   };
   std::array<TxBuffer, port::kMaxPorts + 1> tx_;
   std::uint64_t tx_pending_ = 0;  // bit per port index
+
+  // Frames of hidden rules: they go before data, and wait while the port's TX queue is full.
+  struct Urgent {
+    std::uint32_t n = 0;
+    std::uint32_t n_captured = 0;      // of them, the first: they have been offered before
+    PortNo port_no = flow::kPortZero;  // that they are for: another may get the index
+    std::uint64_t since_tsc = 0;       // they wait; 0: they do not
+    std::array<rte_mbuf*, kUrgent> m;
+  };
+  std::array<Urgent, port::kMaxPorts + 1> urgent_;
+  std::uint64_t urgent_pending_ = 0;  // bit per port index
 
   // Of the burst in hand: packets with an exact key, dense.
   alignas(64) std::array<ExactKey, kBurst> keys_;

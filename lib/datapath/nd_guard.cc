@@ -96,4 +96,11 @@ void note_dhcpv6_request(std::span<const std::byte> frame, const GuardState& gua
   exchanges.addresses.record(token_of(key.ipv6_src), now_s);
 }
 
+bool is_guards_affair(const GuardState& guards, const packet::FlowKey& key) {
+  return guards.wants_dhcp(key) || guards.wants_next_hop_arp(key) ||
+         guards.wants_next_hop_nd(key) || guards.wants_path_mtu(key) ||
+         (guards.ipv6() && (wants_dhcpv6(guards, key) || wants_solicitation(guards, key) ||
+                            wants_router(guards, key)));
+}
+
 }  // namespace lifeline::datapath

@@ -25,6 +25,8 @@ namespace lifeline::datapath {
 bool wants_dhcpv6(const GuardState& guards, const packet::FlowKey& key);
 bool wants_solicitation(const GuardState& guards, const packet::FlowKey& key);
 bool wants_router(const GuardState& guards, const packet::FlowKey& key);
+// Should any guard, of IPv4 or IPv6? Then the packet is about us.
+bool is_guards_affair(const GuardState& guards, const packet::FlowKey& key);
 
 // `frame` has a key that wants_*() took, `l4` is where its UDP or ICMPv6 header begins.
 bool is_our_dhcpv6_reply(std::span<const std::byte> frame, std::uint16_t l4,

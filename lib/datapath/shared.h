@@ -31,7 +31,8 @@ struct MbufNote {
   std::uint8_t reason = 0;
   std::uint8_t table_id = 0;
   std::uint8_t out_index = 0;  // TX handed to the queue's owner: index in the port view,
-  std::uint16_t out_port = 0;  // and the port that had it
+  std::uint16_t out_port = 0;  // and the port that had it;
+  bool urgent = false;         // goes first there
 };
 static_assert(sizeof(MbufNote) <= port::kMbufPrivBytes);
 
@@ -60,6 +61,7 @@ struct Shared {
   std::uint32_t n_slots;
   std::uint64_t tsc_hz;
   std::uint64_t tsc_start;
+  std::uint64_t tx_hold_tsc;  // config.tx_hold_us
   rte_mempool* control_pool;
 
   sync::Published<GuardState> guards;

@@ -56,6 +56,7 @@ enum class TableMiss : std::uint8_t {
 };
 
 enum class PacketInReason : std::uint8_t { kNoMatch = 0, kAction = 1, kInvalidTtl = 2 };
+inline constexpr std::size_t kPacketInReasons = 3;
 
 inline constexpr std::uint32_t kMaxOpWords = 256;
 inline constexpr std::uint32_t kMaxVisits = 256;

@@ -18,6 +18,19 @@
 // the burst (hashing inside the parser's loop cost 3 more: registers run out); runs of one rule
 // are counted once; a burst that leaves by one port is handed to its txq as it came.
 //
+// Overrun. A full burst is normal; a queue that stays full is not: the NIC then drops whatever
+// comes, the control connection's packets too. A queue is late when a run of full bursts comes with
+// at least half of its descriptors waiting (rte_eth_rx_queue_count), or, where the driver does not
+// count, after kLateBursts full ones in a row. Each late queue still gets its burst through
+// everything in each turn, all queues alike, which is a port's fair share. What is left in it is
+// the excess, and is taken out at once: the first bursts lose what the exact-match table does not
+// know, the others all but control traffic (shed.cc), at a tenth of the price of forwarding. So
+// control traffic gets through as long as the worker can receive and look at what comes. A queue
+// that is not late loses nothing. Rejected: a share of packets that is adapted over time (it sheds
+// too much or too late, and one more thing oscillates), and shedding by what was lost already
+// (imissed: a driver call, and it knows only afterwards). Where there is no lag it costs a compare
+// per burst.
+//
 // Idle. Empty turns are first polled through, then the worker sleeps in steps that double up to
 // `max_idle_sleep_us`; 0 means that it never sleeps. It is offline for QSBR while it sleeps, so
 // that nobody's grace period waits for it. One packet ends all that.
@@ -30,12 +43,28 @@
 // Failure modes: an exact-match table that could not be had is an error at the start, never later.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
 #include "datapath/lane.h"
 
 namespace lifeline::datapath {
+
+// How far behind the worker is with one of its queues.
+class QueueLag {
+ public:
+  // After a burst that was not full.
+  void keeps_up() { full_bursts_ = 0; }
+  // After a full one: is the queue late?
+  bool is_late(const port::RxQueue& queue);
+  // After what was left has been taken out. `much`: more than a burst.
+  void emptied(bool much) { full_bursts_ = much ? kNowLate : 0; }
+
+ private:
+  static constexpr std::uint32_t kNowLate = UINT32_MAX;
+  std::uint32_t full_bursts_ = 0;  // in a row
+};
 
 class Worker {
  public:
@@ -54,6 +83,7 @@ class Worker {
 
  private:
   void idle(std::uint32_t empty_turns);
+  std::uint32_t shed(const port::RxQueue& queue, QueueLag& lag);
 
   Shared& shared_;
   sync::SlotId slot_;
@@ -61,6 +91,8 @@ class Worker {
   std::uint64_t last_start_ = 0;  // of the turn before, in cycles
   bool last_moved_ = false;
   std::size_t first_queue_ = 0;
+  // By place among the worker's queues; those beyond share the last.
+  std::array<QueueLag, 256> lag_{};
   std::atomic<bool> stop_{false};
 };
 

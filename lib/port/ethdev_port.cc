@@ -126,6 +126,7 @@ Expected<void> EthdevPort::set_up_queues(QueueCounts counts) {
   if (rc != 0)
     return make_error("port {}: device {}: does not take {} descriptors: {}", spec_.name,
                       spec_.device, n_rxd, std::strerror(-rc));
+  rx_descriptors_ = n_rxd;
   const auto socket = static_cast<unsigned>(socket_id());
   for (std::uint16_t q = 0; q < counts.rx; ++q) {
     const bool control = control_pool_ != nullptr && q + 1 == counts.rx;
@@ -222,6 +223,13 @@ void EthdevPort::stop() {
   status_.control_queue.reset();
   if (const int rc = rte_eth_dev_stop(ethdev_id_); rc != 0)
     log::debug("port", "port {}: stop: {}", spec_.name, std::strerror(-rc));
+}
+
+LagSign EthdevPort::lag_sign() const {
+  if (rte_eth_rx_queue_count(ethdev_id_, 0) >= 0) return LagSign::kQueueCount;
+  // Endless sources: a file that is replayed, nothing at all.
+  if (limits_.driver == "net_pcap" || limits_.driver == "net_null") return LagSign::kNone;
+  return LagSign::kFullBursts;
 }
 
 LinkState EthdevPort::read_link() const {

@@ -15,6 +15,7 @@
 #include "base/expected.h"
 #include "port/control_queue.h"
 #include "port/port_set.h"
+#include "port/port_view.h"
 
 namespace lifeline::port {
 
@@ -76,6 +77,9 @@ class EthdevPort {
   PortStatus& status() { return status_; }
   std::uint16_t ethdev_id() const { return ethdev_id_; }
   bool started() const { return started_; }
+  // Of a started device's RX queues.
+  LagSign lag_sign() const;
+  std::uint16_t rx_descriptors() const { return rx_descriptors_; }  // of each
   // nullptr: the port has none; status().control_queue_reason says why.
   ControlQueue* control_queue() const { return control_queue_.get(); }
   // Why none can be had, as far as the device says before it is configured; "": it may.
@@ -107,6 +111,7 @@ class EthdevPort {
   std::uint16_t ethdev_id_ = kNoEthdev;
   bool created_ = false;
   bool started_ = false;
+  std::uint16_t rx_descriptors_ = 0;
   std::uint64_t life_;
   std::uint32_t n_slots_ = 1;            // as of configure()
   rte_mempool* pool_ = nullptr;          //

@@ -263,11 +263,19 @@ void PortSet::deal_rx_queues(PortView& view) const {
   for (auto& queues : view.rx) queues.clear();
   for (const auto& port : ports_) {
     for (std::size_t q = 0; q < port->rx_slot.size(); ++q)
-      view.rx[port->rx_slot[q]].push_back(
-          {port->ethdev_id(), static_cast<std::uint16_t>(q), port->status().port_no, port->index});
+      view.rx[port->rx_slot[q]].push_back({.ethdev_id = port->ethdev_id(),
+                                           .queue = static_cast<std::uint16_t>(q),
+                                           .port_no = port->status().port_no,
+                                           .index = port->index,
+                                           .lag_sign = port->lag_sign(),
+                                           .descriptors = port->rx_descriptors()});
     if (const auto control = port->status().control_queue)
-      view.rx[sync::kControlSlot].push_back(
-          {port->ethdev_id(), *control, port->status().port_no, port->index});
+      view.rx[sync::kControlSlot].push_back({.ethdev_id = port->ethdev_id(),
+                                             .queue = *control,
+                                             .port_no = port->status().port_no,
+                                             .index = port->index,
+                                             .lag_sign = LagSign::kNone,
+                                             .descriptors = port->rx_descriptors()});
   }
 }
 

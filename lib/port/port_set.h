@@ -74,9 +74,9 @@ struct PortSetConfig {
   std::uint32_t n_slots = 2;  // control lcore + workers, 1..kMaxSlots
   // Mbufs that rings between lcores, TX buffers and the like may hold beyond what devices hold.
   // Those of two workers; each further one adds ring_mbufs_per_worker (its three rings to the
-  // control lcore, full).
+  // control lcore and one to another worker, full).
   std::uint32_t extra_mbufs = 8192;
-  std::uint32_t ring_mbufs_per_worker = 3 * 1024;
+  std::uint32_t ring_mbufs_per_worker = 4 * 1024;
   // Of the control pool, beyond what slot 0's TX queues may hold of the ports that open() opens.
   std::uint32_t control_mbufs = 4096;
   // Try for a control queue on each port (control_queue.h).

@@ -12,8 +12,9 @@ namespace lifeline::port {
 namespace {
 
 constexpr std::uint32_t kMinRoomBytes = 2048;
-constexpr std::uint32_t kCacheMbufs = 256;    // per lcore; RTE_MEMPOOL_CACHE_MAX_SIZE is 512
-constexpr std::uint32_t kWorkersInExtra = 2;  // whose rings extra_mbufs covers
+constexpr std::uint32_t kCacheMbufs = 256;        // per lcore; RTE_MEMPOOL_CACHE_MAX_SIZE is 512
+constexpr std::uint32_t kWorkersInExtra = 2;      // whose rings extra_mbufs covers
+constexpr std::uint32_t kTxBufferMbufs = 2 * 64;  // of a lane for each port
 constexpr std::uint32_t kControlQueueExtraMbufs = 1024;
 
 }  // namespace
@@ -53,6 +54,8 @@ Expected<void> PortSet::make_data_pool(const std::vector<std::unique_ptr<EthdevP
   }
   const std::uint32_t n_workers = config_.n_slots - 1;
   n += (std::max(n_workers, kWorkersInExtra) - kWorkersInExtra) * config_.ring_mbufs_per_worker;
+  // In the lanes' TX buffers, those of hidden rules included.
+  n += config_.n_slots * kTxBufferMbufs * static_cast<std::uint32_t>(ports.size());
   // A cache holds up to 1.5 times its size, and none of it is of use to another lcore.
   n += config_.n_slots * kCacheMbufs * 3 / 2;
   const int socket = ports.empty() ? SOCKET_ID_ANY : ports.front()->socket_id();

@@ -56,12 +56,21 @@ struct PortEntry {
   bool exists() const { return port_no != flow::kPortZero; }
 };
 
+// How a queue shows that whoever polls it does not keep up.
+enum class LagSign : std::uint8_t {
+  kNone,        // not at all: a file or a generator always has another burst
+  kFullBursts,  // by many full bursts in a row: the driver does not count what waits
+  kQueueCount,  // rte_eth_rx_queue_count()
+};
+
 // A queue that a worker polls.
 struct RxQueue {
   std::uint16_t ethdev_id = kNoEthdev;
   std::uint16_t queue = 0;
   flow::PortNo port_no = flow::kPortZero;
   std::uint8_t index = kNoIndex;
+  LagSign lag_sign = LagSign::kNone;
+  std::uint16_t descriptors = 0;
 };
 
 struct PortView {

@@ -39,12 +39,16 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{"[1, 2]",
              "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, tls, "
-             "controllers, resolvers, in_band, offload, fail_mode, inactivity_probe_s, listen, "
+             "controllers, resolvers, in_band, offload, fail_mode, inactivity_probe_s, "
+             "packet_in_pps, "
+             "listen, "
              "openflow_versions, "
              "metrics, sizes, workers, idle_sleep_us, log_level, log_levels; not a list"},
         Case{"hello",
              "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, tls, "
-             "controllers, resolvers, in_band, offload, fail_mode, inactivity_probe_s, listen, "
+             "controllers, resolvers, in_band, offload, fail_mode, inactivity_probe_s, "
+             "packet_in_pps, "
+             "listen, "
              "openflow_versions, "
              "metrics, sizes, workers, idle_sleep_us, log_level, log_levels; not a single value"},
         Case{"bridge: [", "t:1:1: this is no YAML: end of sequence flow not found"},
@@ -114,6 +118,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"fail_mode: standalon",
              "t:1:12: fail_mode: 'standalon' is not one of secure, standalone; did you mean "
              "'standalone'?"},
+        Case{"packet_in_pps: 0", "t:1:16: packet_in_pps: 0 is not in 1..1000000"},
         Case{"inactivity_probe_s: 0", "t:1:21: inactivity_probe_s: 0 is not in 1..3600"},
         Case{"metrics: {listen: 'tcp:127.0.0.1'}",
              "t:1:19: metrics.listen: 'tcp:127.0.0.1' has no port: tcp:127.0.0.1:9464"},

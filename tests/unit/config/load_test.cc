@@ -44,6 +44,7 @@ in_band: {enabled: false, vlan: any, relay_arp: true, relay_dhcp: ["52:54:00"], 
 offload: {enabled: off, foreign_pps: 500}
 fail_mode: secure
 inactivity_probe_s: 7
+packet_in_pps: 70
 listen: ["unix:/tmp/x.mgmt", "ptcp:6654:0.0.0.0"]
 openflow_versions: [1.3, "1.0"]
 metrics: {listen: "tcp:[::1]:9464"}
@@ -99,6 +100,7 @@ TEST(Load, ReadsEveryKey) {
   EXPECT_EQ(c.in_band, in_band);
   EXPECT_EQ(c.fail_mode, FailMode::kSecure);
   EXPECT_EQ(c.inactivity_probe_s, 7u);
+  EXPECT_EQ(c.packet_in_pps, 70u);
   EXPECT_EQ(c.listen.size(), 2u);
   EXPECT_EQ(c.openflow_versions, (std::vector<std::uint8_t>{0x01, 0x04}));
   EXPECT_EQ(c.metrics, (Metrics{*IpAddress::parse("::1"), 9464}));

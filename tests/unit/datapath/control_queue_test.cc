@@ -20,7 +20,7 @@ DatapathConfig generous() {
   DatapathConfig c;
   // Copies for LOCAL by rates of their own would make two switches differ by the clock.
   c.dhcp_replies_per_s = c.next_hop_arps_per_s = c.path_mtu_per_s = 1'000'000;
-  c.inband_per_s = c.upcalls_per_s = c.local_per_s = 1'000'000;
+  c.inband_per_s = c.upcalls_per_s = c.local_per_s = c.packet_ins_per_s = 1'000'000;
   // So would an address that moves to and fro faster than a person can plug.
   c.learn_repeat_us = 0;
   return c;

@@ -10,8 +10,8 @@ namespace lifeline::datapath::test {
 class InbandSwitch : public TestSwitch {
  public:
   explicit InbandSwitch(DatapathConfig config = {}, bool strict = false,
-                        bool control_queues = false)
-      : TestSwitch(config, 3, control_queues) {
+                        bool control_queues = false, unsigned ring_size = 256)
+      : TestSwitch(config, 3, control_queues, ring_size) {
     facts.enabled = true;
     facts.local_mac = kLocalMac;
     facts.strict = strict;

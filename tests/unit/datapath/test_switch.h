@@ -56,22 +56,25 @@ struct PacketInCopy {
 
 class TestSwitch : public ControlHandler {
  public:
-  // `control_queues`: each port has a second RX ring, which inject_steered() fills.
+  // `control_queues`: each port has a second RX ring, which inject_steered() fills. `ring_size`: of
+  // each ring, a power of two.
   explicit TestSwitch(DatapathConfig config = {}, std::uint16_t n_ports = 3,
-                      bool control_queues = false) {
+                      bool control_queues = false, unsigned ring_size = 256) {
     static int generation = 0;
     config.exact_entries =
         config.exact_entries == DatapathConfig{}.exact_entries ? 1024 : config.exact_entries;
     ports = std::move(*port::PortSet::create(
-        {.n_slots = 2, .extra_mbufs = 1024, .control_mbufs = 512},
+        {.n_slots = 2, .extra_mbufs = 1024, .control_mbufs = 4 * ring_size},
         [this](std::function<void()> f) { retired.retire_call(std::move(f)); }));
     std::vector<port::PortSpec> specs;
     ++generation;
     for (std::uint16_t p = 1; p <= n_ports; ++p) {
       const std::string name = fmt::format("g{}p{}", generation, p);
-      rte_ring* rx = rte_ring_create(("rx" + name).c_str(), 256, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
-      rte_ring* tx = rte_ring_create(("tx" + name).c_str(), 256, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
-      rte_ring* steered = control_queues ? rte_ring_create(("cq" + name).c_str(), 256, 0,
+      rte_ring* rx =
+          rte_ring_create(("rx" + name).c_str(), ring_size, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
+      rte_ring* tx =
+          rte_ring_create(("tx" + name).c_str(), ring_size, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
+      rte_ring* steered = control_queues ? rte_ring_create(("cq" + name).c_str(), ring_size, 0,
                                                            RING_F_SP_ENQ | RING_F_SC_DEQ)
                                          : nullptr;
       rte_ring* all_rx[] = {rx, steered};
@@ -113,6 +116,12 @@ class TestSwitch : public ControlHandler {
   }
   void inject(PortNo port, const Frame& frame) {
     ASSERT_EQ(rte_ring_sp_enqueue(rings_[port].rx, packet(frame)), 0);
+  }
+  // False: there was no room.
+  bool offer(PortNo port, const Frame& frame) {
+    if (rte_ring_full(rings_[port].rx) != 0) return false;
+    inject(port, frame);
+    return true;
   }
   void inject_steered(PortNo port, const Frame& frame) {
     ASSERT_EQ(rte_ring_sp_enqueue(rings_[port].steered, packet(frame)), 0);

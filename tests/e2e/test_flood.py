@@ -1,0 +1,59 @@
+"""Floods that a worker cannot forward, from the test NIC's generator; hidden rules in software only."""
+
+import struct
+
+from lab import case, openflow
+
+MORE_THAN_IS_FORWARDED = 5_000_000
+# Not the local port's, as which it would be dropped at once.
+HOST = "src_mac=02:00:00:00:0a:0a"
+
+
+class Flood(case.LabTest):
+    def bring_up(self, **kwargs):
+        self.net = self.network(1)
+        self.controller = openflow.Controller(self.net.ctl).start()
+        self.lifeline = self.watch(self.net.make_switch(nic="profile=none", telemetry=True, **kwargs)).start()
+        self.net.address_local(self.lifeline, "static")
+        self.session = self.controller.session()
+
+    def generate(self, port, text):
+        self.assertEqual(self.lifeline.telemetry(f"/testnic/generate,net_testnic{port - 1},{text}"), "done")
+
+    def drops(self, name):
+        return next(d["count"] for d in self.lifeline.ctl_json("stats")["drops"] if d["name"] == name)
+
+    def echoes_are_answered(self, n=20):
+        for _ in range(n):
+            self.session.echo()
+        self.assertFalse(self.session.closed.is_set())
+        self.assertEqual(len(self.controller.sessions), 1)
+
+    def test_echoes_are_answered_through_a_flood_on_another_port_and_on_the_uplink_itself(self):
+        self.bring_up()
+        self.lifeline.ofctl("add-flow", "in_port=1,actions=output:2")
+        for port in (2, 1):
+            before = self.drops("shed")
+            self.generate(port, f"gen=newflows,rate={MORE_THAN_IS_FORWARDED},{HOST}")
+            self.lab.until(lambda since=before: self.drops("shed") > since, f"the flood into port {port} is shed")
+            self.echoes_are_answered()
+            self.generate(port, "gen=none")
+
+    def test_packet_ins_of_a_flooded_port_are_metered_and_a_controller_that_does_not_read_is_given_up(self):
+        self.bring_up(controllers=["tcp:10.0.0.1:6653", "tcp:10.0.0.1:6654"],
+                      config={"inactivity_probe_s": 1, "packet_in_pps": 500})
+        self.lifeline.allow(r"WARN .*10\.0\.0\.1:6654")
+        deaf = self.net.ctl.socket()
+        deaf.bind(("", 6654))
+        deaf.listen(1)
+        deaf.settimeout(15)
+        connection, _ = deaf.accept()
+        with connection:
+            hello = struct.pack("!BBHI", openflow.V13, openflow.HELLO, 8, 1)
+            connection.sendall(hello + struct.pack("!BBHI", openflow.V13, openflow.FEATURES_REQUEST, 8, 2))
+            self.lifeline.ofctl("add-flow", "in_port=2,actions=CONTROLLER")
+            self.generate(2, f"gen=flows,rate=20000,{HOST}")
+            self.lab.until(lambda: self.drops("packet_in_metered") > 1000, "packet-ins are metered")
+            self.lab.until(lambda: self.drops("connections_broken") > 0, "the one that does not read is given up")
+            self.echoes_are_answered()
+            self.assertGreater(self.session.packet_ins, 0)
