@@ -87,6 +87,16 @@ class ControlRow:
         self.name, self.text = name, text
 
 
+class FloodRow:
+    """A session through a flood; see flood."""
+    group = "control"
+    unit = "ms"
+    sides = ("lifeline",)
+
+    def __init__(self, name, text, floods):
+        self.name, self.text, self.floods = name, text, floods
+
+
 class RecoveryRow:
     group = "recovery"
     unit = "ms"
@@ -115,6 +125,8 @@ ROWS = [
     BringUpRow("bring-up-address", "the local port gets its static address -> handshake done",
                "address"),
     ControlRow("control-latency", "echoes while ovs-ofctl adds, dumps, modifies and deletes 100 k flows"),
+    FloodRow("control-flood", "echoes through floods of known and new flows, ARP, SYNs and unknown MACs, rising rates",
+             ("flows", "newflows", "arp", "syn", "unknown")),
     RecoveryRow("recovery-kernel-event", "the kernel knows another MAC of the next hop -> rules stand, 100 times",
                 "kernel", 100),
     RecoveryRow("recovery-mac-announced", "the next hop takes another MAC and announces it -> rules, echo",
