@@ -98,38 +98,44 @@ class Flooded:
 
 
 def holds(figures):
-    return figures["lost"] == 0 and figures["late"] * 100 <= figures["echoes"]
+    return figures["lost"] == 0 and figures["late"] <= max(1, figures["echoes"] // 100)
 
 
-def measure(floods, seconds):
-    """{"flood, offload on|off": {rate: figures}}"""
+def print_rate(rate, f):
+    print(f"      {rate_text(rate):>12} {f['received'] / 1e6:8.2f}M {f['forwarded'] / 1e6:8.2f}M"
+          f" {f['shed'] / 1e6:8.2f}M {f['missed'] / 1e6:9.2f}M {f['echoes']:7} {f['late']:5}"
+          f" {f['lost']:5} {f['p50_ms']:8.3f} {f['p99_ms']:8.3f}", flush=True)
+
+
+def one_side(flood, offload, seconds):
+    """{rate: figures} up to the first rate that the session does not bear, and that rate, or None."""
+    rows = {}
+    lab = net.Lab()
+    try:
+        flooded = Flooded(lab, offload)
+        for rate in RATES:
+            rows[rate_text(rate)] = f = flooded.measure(flood, rate, seconds)
+            print_rate(rate, f)
+            if not holds(f):
+                return rows, rate_text(rate)
+        flooded.stop()
+        return rows, None
+    except AssertionError:
+        print(lab.logs(), flush=True)
+        raise
+    finally:
+        lab.close()
+
+
+def measure(flood, seconds):
+    """{"offload off": {"ends_at": rate or None, "rates": {rate: figures}}, "offload on": ...}"""
     result = {}
     print(f"    worker on CPU {WORKER_CPU}; control lcore, controller and kernel on CPU {MAIN_CPU}", flush=True)
     for offload in (False, True):
-        for flood in floods:
-            name = f"{flood}, offload {'on' if offload else 'off'}"
-            print(f"    {name}\n      {'offered':>12} {'received':>9} {'forwarded':>9} {'shed':>9} {'NIC missed':>10}"
-                  f" {'echoes':>7} {'late':>5} {'lost':>5} {'p50 ms':>8} {'p99 ms':>8}", flush=True)
-            rows, ended = {}, None
-            lab = net.Lab()
-            try:
-                flooded = Flooded(lab, offload)
-                for rate in RATES:
-                    f = flooded.measure(flood, rate, seconds)
-                    rows[rate_text(rate)] = f
-                    print(f"      {rate_text(rate):>12} {f['received'] / 1e6:8.2f}M {f['forwarded'] / 1e6:8.2f}M"
-                          f" {f['shed'] / 1e6:8.2f}M {f['missed'] / 1e6:9.2f}M {f['echoes']:7} {f['late']:5}"
-                          f" {f['lost']:5} {f['p50_ms']:8.3f} {f['p99_ms']:8.3f}", flush=True)
-                    if not holds(f):
-                        ended = rate
-                        break
-                flooded.stop()
-            except AssertionError:
-                print(lab.logs(), flush=True)
-                raise
-            finally:
-                lab.close()
-            print(f"      {'control lasts at every rate' if ended is None else 'control ends at ' + rate_text(ended)}",
-                  flush=True)
-            result[name] = {"ends_at": None if ended is None else rate_text(ended), "rates": rows}
+        name = f"offload {'on' if offload else 'off'}"
+        print(f"    {name}\n      {'offered':>12} {'received':>9} {'forwarded':>9} {'shed':>9} {'NIC missed':>10}"
+              f" {'echoes':>7} {'late':>5} {'lost':>5} {'p50 ms':>8} {'p99 ms':>8}", flush=True)
+        rates, ended = one_side(flood, offload, seconds)
+        print(f"      {'control lasts at every rate' if ended is None else 'control ends at ' + ended}", flush=True)
+        result[name] = {"ends_at": ended, "rates": rates}
     return result

@@ -93,8 +93,9 @@ class FloodRow:
     unit = "ms"
     sides = ("lifeline",)
 
-    def __init__(self, name, text, floods):
-        self.name, self.text, self.floods = name, text, floods
+    def __init__(self, flood, text):
+        self.name, self.flood = f"control-flood-{flood}", flood
+        self.text = f"echoes through a flood of {text} into the port that carries them, at rising rates"
 
 
 class RecoveryRow:
@@ -125,8 +126,11 @@ ROWS = [
     BringUpRow("bring-up-address", "the local port gets its static address -> handshake done",
                "address"),
     ControlRow("control-latency", "echoes while ovs-ofctl adds, dumps, modifies and deletes 100 k flows"),
-    FloodRow("control-flood", "echoes through floods of known and new flows, ARP, SYNs and unknown MACs, rising rates",
-             ("flows", "newflows", "arp", "syn", "unknown")),
+    FloodRow("flows", "known flows"),
+    FloodRow("newflows", "new flows"),
+    FloodRow("arp", "ARP"),
+    FloodRow("syn", "SYNs to the controller"),
+    FloodRow("unknown", "frames to unknown MAC addresses"),
     RecoveryRow("recovery-kernel-event", "the kernel knows another MAC of the next hop -> rules stand, 100 times",
                 "kernel", 100),
     RecoveryRow("recovery-mac-announced", "the next hop takes another MAC and announces it -> rules, echo",

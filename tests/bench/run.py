@@ -95,7 +95,7 @@ def bring_up_row(row, wanted, args):
 def control_row(row, wanted, args):
     figures = {}
     if isinstance(row, rows.FloodRow):
-        return flood.measure(row.floods, args.seconds) if wanted else {}
+        return flood.measure(row.flood, args.seconds) if wanted else {}
     for phase, f in (control_latency.once() if wanted else {}).items():
         print(f"    {phase:12} {f['seconds']:7.2f} s  {f['echoes']:6} echoes  median {f['median_ms']:.3f}  "
               f"p99 {f['p99_ms']:.3f}  max {f['max_ms']:.3f} ms  longest turn so far {f['longest_turn_us']} us",
