@@ -56,6 +56,8 @@ bool is_dhcp(std::uint16_t src, std::uint16_t dst) {
          (src == packet::kDhcpServerPort && dst == packet::kDhcpServerPort);
 }
 
+constexpr std::uint16_t kDnsPort = 53;
+
 bool is_dhcpv6(std::uint16_t src, std::uint16_t dst) {
   const auto is = [](std::uint16_t port) {
     return port == packet::kDhcpv6ClientPort || port == packet::kDhcpv6ServerPort;
@@ -101,11 +103,18 @@ bool ControlSieve::may_be_control(Bytes frame) const {
   const std::size_t l3 = at + 2;
   switch (type) {
     case packet::kEthTypeIpv4: return ipv4(frame, l3);
-    case packet::kEthTypeIpv6: return (ipv6_ || relays_v6_) && ipv6(frame, l3);
+    case packet::kEthTypeIpv6: return ipv6(frame, l3);
     case packet::kEthTypeArp: return arp(frame, l3);
     // A length: what SNAP says is behind it. Rare, so the tables may say.
     default: return type < 0x0600;
   }
+}
+
+// (k): whose answer it is the tables know.
+bool ControlSieve::is_resolver_answer(Bytes frame, std::uint8_t proto,
+                                      const std::uint8_t* ports) const {
+  return (proto == packet::kProtoUdp || proto == packet::kProtoTcp) && u16(ports) == kDnsPort &&
+         macs_.has(mac(frame.data()));
 }
 
 bool ControlSieve::arp(Bytes frame, std::size_t l3) const {
@@ -121,6 +130,7 @@ bool ControlSieve::ipv4(Bytes frame, std::size_t l3) const {
   const std::size_t l4 = l3 + (p[0] & 0x0fU) * 4U;
   if ((u16(p + 6) & 0x3fff) != 0 || frame.size() < l4 + 4) return false;  // a fragment
   const std::uint8_t* ports = frame.data() + l4;
+  if (is_resolver_answer(frame, p[9], ports)) return true;
   switch (p[9]) {
     case packet::kProtoTcp:
       return sessions_.has(session(u32(p + 12), u16(ports))) ||
@@ -137,6 +147,8 @@ bool ControlSieve::ipv6(Bytes frame, std::size_t l3) const {
   if (frame.size() < l3 + kIpv6Bytes + 4) return false;
   const std::uint8_t* p = frame.data() + l3;
   const std::uint8_t* ports = p + kIpv6Bytes;
+  if (is_resolver_answer(frame, p[6], ports)) return true;
+  if (!ipv6_ && !relays_v6_) return false;
   switch (p[6]) {
     case packet::kProtoTcp:
       return sessions_.has(session(fold_v6(p + 8), u16(ports))) ||

@@ -44,6 +44,8 @@ class ControlSieve {
     std::array<std::uint64_t, 16> words_{};
   };
 
+  bool is_resolver_answer(std::span<const std::uint8_t> frame, std::uint8_t proto,
+                          const std::uint8_t* ports) const;
   bool arp(std::span<const std::uint8_t> frame, std::size_t l3) const;
   bool ipv4(std::span<const std::uint8_t> frame, std::size_t l3) const;
   bool ipv6(std::span<const std::uint8_t> frame, std::size_t l3) const;
