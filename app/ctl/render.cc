@@ -181,7 +181,11 @@ std::string render_ports(const json& ports) {
                     text(p, "rx_bytes"), text(p, "tx_packets"), text(p, "tx_bytes"),
                     text(p, "rx_dropped"), text(p, "tx_dropped")});
   }
-  return table(rows);
+  std::string out = table(rows);
+  for (const auto& p : ports.value("absent", json::array()))
+    out += fmt::format("\nabsent: port {} ({}): {}\n", text(p, "number"), text(p, "name"),
+                       text(p, "reason"));
+  return out;
 }
 
 // With what a driver counts beyond that; zeros are left out, a NIC has hundreds.

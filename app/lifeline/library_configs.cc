@@ -25,7 +25,8 @@ std::vector<port::PortSpec> port_specs(const config::Config& config) {
                      .rx_queues = port.rx_queues,
                      .descriptors = port.descriptors,
                      .mtu = port.mtu,
-                     .vlan = port_vlan(port.vlans)});
+                     .vlan = port_vlan(port.vlans),
+                     .optional = port.optional});
   }
   return specs;
 }

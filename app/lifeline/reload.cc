@@ -43,16 +43,18 @@ void Switch::Impl::begin_reload() {
       std::make_shared<std::vector<control::AdminDone>>(std::exchange(reload_waiting, {}));
   device_thread->post([path = config_path] { return config::load_file(path); },
                       [this, served](const config::LoadResult& loaded) {
-                        const json answer = take_over(loaded);
-                        for (const auto& done : *served) done(answer);
-                        reloading = false;
-                        service_manager.ready(summary());
-                        // Whoever asked meanwhile may have written the file after it was read.
-                        if (!reload_waiting.empty()) begin_reload();
+                        take_over(loaded, [this, served](const json& answer) {
+                          for (const auto& done : *served) done(answer);
+                          reloading = false;
+                          service_manager.ready(summary());
+                          // Whoever asked meanwhile may have written the file after it was read.
+                          if (!reload_waiting.empty()) begin_reload();
+                        });
                       });
 }
 
-json Switch::Impl::take_over(const config::LoadResult& loaded) {
+// `done` comes when the ports that are new have been tried.
+void Switch::Impl::take_over(const config::LoadResult& loaded, const control::AdminDone& done) {
   if (!loaded) {
     std::string text = "the configuration is wrong; nothing has changed:";
     log::error("app", "reload: {} has errors, nothing has changed", config_path);
@@ -60,20 +62,24 @@ json Switch::Impl::take_over(const config::LoadResult& loaded) {
       log::error("app", "{}", diagnostic.to_string());
       text.append("\n").append(diagnostic.to_string());
     }
-    return {{"error", text}};
+    done({{"error", text}});
+    return;
   }
+  config::Config wanted = *loaded;
+  config::keep_numbers(config, wanted);
   std::vector<std::string> changed;
   std::vector<std::string> restart;
-  for (const auto& change : config::changes(config, *loaded))
+  for (const auto& change : config::changes(config, wanted))
     (change.effect == config::Effect::kAtOnce ? changed : restart).push_back(change.key);
   std::vector<std::string> failed;
   if (!changed.empty()) {
-    const config::Config next = config::taken_over(config, *loaded);
+    const config::Config next = config::taken_over(config, wanted);
     auto next_tls = make_tls(next.tls);
     if (!next_tls) {
       const std::string text = fmt::format("{}; nothing has changed", next_tls.error().message);
       log::error("app", "reload: {}", text);
-      return {{"error", text}};
+      done({{"error", text}});
+      return;
     }
     apply(next, std::move(*next_tls), failed);
   }
@@ -81,9 +87,14 @@ json Switch::Impl::take_over(const config::LoadResult& loaded) {
   log::info("app", "reload: changed: {}", changed.empty() ? "nothing" : join(changed, ", "));
   if (!restart.empty()) log::warn("app", "reload: these need a restart: {}", join(restart, ", "));
   for (const auto& what : failed) log::error("app", "reload: {}", what);
-  if (!failed.empty())
-    return {{"error", fmt::format("changed, but for this:\n{}", join(failed, "\n"))}};
-  return {{"changed", changed}, {"restart", restart}};
+  port_keeper->want(port_specs(config), [changed, restart, failed,
+                                         done](const std::vector<std::string>& problems) {
+    std::vector<std::string> wrong = failed;
+    wrong.insert(wrong.end(), problems.begin(), problems.end());
+    done(wrong.empty()
+             ? json{{"changed", changed}, {"restart", restart}}
+             : json{{"error", fmt::format("changed, but for this:\n{}", join(wrong, "\n"))}});
+  });
 }
 
 void Switch::Impl::apply(const config::Config& next, std::unique_ptr<control::TlsThread> next_tls,

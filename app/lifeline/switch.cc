@@ -47,6 +47,7 @@ Switch::Impl::~Impl() {
   commands.reset();
   loop.reset();
   offload.reset();
+  port_keeper.reset();
   listeners.clear();
   names.reset();
   links.clear();
@@ -59,6 +60,7 @@ Switch::Impl::~Impl() {
   fdb.reset();
   tables.reset();
   if (retired) retired->drain();
+  if (ports) ports->use(nullptr);
   device_thread.reset();
   ports.reset();
   local.reset();
@@ -87,7 +89,9 @@ Expected<void> Switch::Impl::open_ports() {
       port_config, [this](std::function<void()> f) { retired->retire_call(std::move(f)); });
   if (!set) return tl::make_unexpected(set.error());
   ports = std::move(*set);
-  if (const auto opened = ports->open(port_specs(config)); !opened) return opened;
+  auto opened = ports->open(port_specs(config));
+  if (!opened) return tl::make_unexpected(opened.error());
+  absent_at_start = std::move(*opened);
   ports->use(device_thread.get());
 
   local_mac = config::local_mac(config, config::machine_identity());
@@ -184,6 +188,13 @@ Expected<void> Switch::Impl::start_openflow() {
     listeners.push_back(make_listener(where));
     if (const auto listening = listeners.back()->listen(); !listening) return listening;
   }
+  port_keeper =
+      std::make_unique<control::PortKeeper>(control::PortKeeper::Parts{.ports = *ports,
+                                                                       .datapath = *datapath,
+                                                                       .backend = *backend,
+                                                                       .agent = *agent,
+                                                                       .clock = clock});
+  port_keeper->begin(port_specs(config), std::exchange(absent_at_start, {}));
   offload = std::make_unique<control::OffloadKeeper>(*ports, *device_thread, *datapath, clock);
   loop = std::make_unique<control::ControlLoop>(
       control::LoopParts{.io = io,
@@ -193,6 +204,7 @@ Expected<void> Switch::Impl::start_openflow() {
                          .ports = *ports,
                          .device_thread = *device_thread,
                          .offload = *offload,
+                         .port_keeper = *port_keeper,
                          .local = *local,
                          .datapath = *datapath,
                          .fdb = *fdb,
@@ -222,6 +234,7 @@ Expected<void> Switch::Impl::start_admin() {
                             .loop = *loop,
                             .offload = *offload,
                             .names = *names,
+                            .port_keeper = *port_keeper,
                             .links = links});
   admin = std::make_unique<control::AdminServer>(
       io, config.run_dir + "/" + config.bridge + ".ctl",

@@ -21,6 +21,7 @@
 #include "control/metrics_server.h"
 #include "control/names.h"
 #include "control/offload_keeper.h"
+#include "control/port_keeper.h"
 #include "control/telemetry.h"
 #include "control/tls_thread.h"
 #include "datapath/datapath.h"
@@ -68,7 +69,7 @@ struct Switch::Impl {
   // says what. A file with an error changes nothing.
   void reload(control::AdminDone done);
   void begin_reload();
-  nlohmann::json take_over(const config::LoadResult& loaded);
+  void take_over(const config::LoadResult& loaded, const control::AdminDone& done);
   void apply(const config::Config& next, std::unique_ptr<control::TlsThread> next_tls,
              std::vector<std::string>& failed);
   void set_log_levels(const config::Config& before) const;
@@ -88,6 +89,7 @@ struct Switch::Impl {
   // Its mbufs may still lie in the ports' TX rings: it goes after them.
   std::unique_ptr<port::LocalPort> local;
   std::unique_ptr<port::PortSet> ports;
+  std::vector<port::AbsentPort> absent_at_start;
   std::unique_ptr<port::DeviceThread> device_thread;
   std::unique_ptr<table::Tables> tables;
   std::unique_ptr<table::Fdb> fdb;
@@ -102,6 +104,7 @@ struct Switch::Impl {
   std::vector<std::unique_ptr<control::ControllerLink>> links;
   std::vector<std::unique_ptr<control::Listener>> listeners;
   std::unique_ptr<control::OffloadKeeper> offload;
+  std::unique_ptr<control::PortKeeper> port_keeper;
   std::unique_ptr<control::ControlLoop> loop;
   std::unique_ptr<control::AdminCommands> commands;
   std::unique_ptr<control::AdminServer> admin;

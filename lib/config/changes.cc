@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace lifeline::config {
@@ -100,7 +101,7 @@ bool differs_beside_vlans(const Port& a, Port b) {
 
 void port_changes(const Config& running, const Config& wanted, std::vector<Change>& out) {
   const auto note = [&out](const Port& port) {
-    out.push_back({fmt::format("ports[{}]", port.name), Effect::kRestart});
+    out.push_back({fmt::format("ports[{}]", port.name), Effect::kAtOnce});
   };
   for (const Port& port : running.ports) {
     const Port* const other = find(wanted.ports, port.name);
@@ -116,6 +117,29 @@ void port_changes(const Config& running, const Config& wanted, std::vector<Chang
 }
 
 }  // namespace
+
+void keep_numbers(const Config& running, Config& wanted) {
+  std::set<std::uint16_t> taken;
+  for (const Port& port : wanted.ports)
+    if (!port.has_automatic_number) taken.insert(port.number);
+  std::vector<Port*> without;
+  for (Port& port : wanted.ports) {
+    if (!port.has_automatic_number) continue;
+    const Port* const before = find(running.ports, port.name);
+    if (before != nullptr && taken.insert(before->number).second) {
+      port.number = before->number;
+    } else {
+      without.push_back(&port);
+    }
+  }
+  for (const Port& port : running.ports) taken.insert(port.number);
+  std::uint16_t next = 1;
+  for (Port* port : without) {
+    while (taken.contains(next)) ++next;
+    port->number = next;
+    taken.insert(next);
+  }
+}
 
 std::vector<Change> changes(const Config& running, const Config& wanted) {
   std::vector<Change> out;
@@ -133,7 +157,7 @@ std::vector<Change> changes(const Config& running, const Config& wanted) {
 std::vector<Change> effects() {
   std::vector<Change> out;
   each_key(false, [&](const char* key, Effect effect, auto) { out.push_back({key, effect}); });
-  out.push_back({"ports", Effect::kRestart});
+  out.push_back({"ports", Effect::kAtOnce});
   each_vlan_key([&](const char* key, auto) {
     out.push_back({fmt::format("ports[].{}", key), Effect::kAtOnce});
   });
@@ -145,8 +169,7 @@ Config taken_over(const Config& running, const Config& wanted) {
   each_key(moves(running, wanted), [&](const char*, Effect effect, auto member) {
     if (effect == Effect::kAtOnce) member(out) = member(wanted);
   });
-  for (Port& port : out.ports)
-    if (const Port* const other = find(wanted.ports, port.name)) port.vlans = other->vlans;
+  out.ports = wanted.ports;
   return out;
 }
 

@@ -32,6 +32,11 @@ std::vector<Change> changes(const Config& running, const Config& wanted);
 // and `run_dir` stay. For the documentation.
 std::vector<Change> effects();
 
+// Gives the ports of `wanted` whose numbers are automatic those that ports of their names have in
+// `running`, unless another port asks for one; the others get numbers that no port of either has.
+// So a port that goes does not renumber those behind it. Before changes() and taken_over().
+void keep_numbers(const Config& running, Config& wanted);
+
 // What a switch that runs `running` runs once it has taken over what it can of `wanted`: `wanted`,
 // but for the keys that changes() says need a restart.
 Config taken_over(const Config& running, const Config& wanted);

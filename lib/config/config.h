@@ -63,8 +63,14 @@ struct Port {
   // IP MTU in bytes, Ethernet header and VLAN tags not counted. Unset: the device keeps its own.
   std::optional<std::uint32_t> mtu;
   PortVlans vlans;
+  bool optional = false;  // the switch starts without its device and takes it when it is there
+  bool has_automatic_number = false;  // says where `number` is from: no part of the comparison
 
-  bool operator==(const Port&) const = default;
+  bool operator==(const Port& o) const {
+    return name == o.name && device == o.device && number == o.number && rx_queues == o.rx_queues &&
+           descriptors == o.descriptors && mtu == o.mtu && vlans == o.vlans &&
+           optional == o.optional;
+  }
 };
 
 enum class Transport : std::uint8_t { kTcp, kTls };

@@ -60,6 +60,7 @@ void dump_ports(const Config& c, std::string& out) {
     if (p.descriptors) out += fmt::format("    descriptors: {}\n", *p.descriptors);
     if (p.mtu) out += fmt::format("    mtu: {}\n", *p.mtu);
     dump_vlans(p.vlans, out);
+    if (p.optional) out += "    optional: true\n";
   }
 }
 

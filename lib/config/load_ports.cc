@@ -82,9 +82,9 @@ void Loader::load_local(const Mapping& top) {
 }
 
 void Loader::load_port(const YAML::Node& node, const std::string& where) {
-  const Mapping m(
-      r_, node, where,
-      {"name", "device", "number", "rx_queues", "descriptors", "mtu", "access", "trunk", "native"});
+  const Mapping m(r_, node, where,
+                  {"name", "device", "number", "rx_queues", "descriptors", "mtu", "access", "trunk",
+                   "native", "optional"});
   if (!m.is_map()) return;
   Port port;
   const auto required = [&](std::string_view key) {
@@ -107,6 +107,7 @@ void Loader::load_port(const YAML::Node& node, const std::string& where) {
   number(m, "descriptors", 64, 4096, port.descriptors);
   number(m, "mtu", kMinMtu, kMaxMtu, port.mtu);
   load_vlans(m, port.vlans);
+  boolean(m, "optional", port.optional);
   c_.ports.push_back(std::move(port));
   port_nodes_.push_back(node);
 }
@@ -169,6 +170,7 @@ void Loader::number_ports() {
     if (p.number != 0) continue;
     while (numbers.contains(next)) ++next;
     p.number = next;
+    p.has_automatic_number = true;
     numbers.insert(next);
   }
 }

@@ -78,7 +78,9 @@ class FlowsReply final : public AdminReply {
 class VerbosePorts final : public AdminReply {
  public:
   VerbosePorts(const port::PortSet& ports, json document)
-      : ports_(ports), list_(std::move(document["ports"])) {}
+      : ports_(ports),
+        list_(std::move(document["ports"])),
+        absent_(std::move(document["absent"])) {}
 
   bool next(std::string& out) override {
     if (at_ == 0) out += "{\"ports\": [";
@@ -97,13 +99,16 @@ class VerbosePorts final : public AdminReply {
       ++at_;
     }
     if (at_ < list_.size()) return true;
-    out += "]}";
+    out += "], \"absent\": ";
+    out += absent_.dump(-1, ' ', false, json::error_handler_t::replace);
+    out += '}';
     return false;
   }
 
  private:
   const port::PortSet& ports_;
   json list_;
+  json absent_;
   std::size_t at_ = 0;
 };
 
@@ -164,7 +169,15 @@ json AdminCommands::ports() const {
                     {"tx_dropped", counters.tx_dropped},
                     {"tx_errors", counters.tx_errors}});
   }
-  return {{"ports", std::move(list)}};
+  json absent = json::array();
+  for (const auto& [spec, reason] : p_.port_keeper.absent()) {
+    absent.push_back({{"number", spec.port_no},
+                      {"name", spec.name},
+                      {"device", spec.device},
+                      {"optional", spec.optional},
+                      {"reason", reason.empty() ? "it is being started" : reason}});
+  }
+  return {{"ports", std::move(list)}, {"absent", std::move(absent)}};
 }
 
 json AdminCommands::stats() const {

@@ -38,6 +38,7 @@ struct CommandParts {
   const ControlLoop& loop;
   const OffloadKeeper& offload;
   const Names& names;
+  const PortKeeper& port_keeper;
   const std::vector<std::unique_ptr<ControllerLink>>& links;
 };
 

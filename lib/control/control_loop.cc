@@ -149,6 +149,7 @@ bool ControlLoop::read_kernel_events() {
   if (links) {
     keep_local_port();
     refresh_links();
+    p_.port_keeper.interfaces_changed();
   }
   if (addresses) check_local_addresses();
   if (reachability) {
@@ -160,6 +161,7 @@ bool ControlLoop::read_kernel_events() {
 
 bool ControlLoop::run_agents(TimePoint now) {
   if (now >= p_.inband.next_deadline()) p_.inband.run(now);
+  p_.port_keeper.run(now);
   p_.offload.run(p_.inband, now);
   const bool more = p_.agent.run();
   for (const auto& link : p_.links) link->poll(now);
@@ -244,7 +246,7 @@ void ControlLoop::nap() {
 
 void ControlLoop::sleep(TimePoint now) {
   TimePoint deadline = std::min(now + kLongestSleep, next_housekeeping_);
-  deadline = std::min(deadline, p_.inband.next_deadline());
+  deadline = std::min({deadline, p_.inband.next_deadline(), p_.port_keeper.next_deadline()});
   if (const auto agent = p_.agent.next_deadline()) deadline = std::min(deadline, *agent);
   // What was retired waits for the workers, who do not say when they are done.
   if (p_.retired.pending() > 0) deadline = std::min(deadline, now + std::chrono::milliseconds{1});

@@ -45,6 +45,7 @@
 #include "control/listener.h"
 #include "control/names.h"
 #include "control/offload_keeper.h"
+#include "control/port_keeper.h"
 #include "datapath/datapath.h"
 #include "inband/agent.h"
 #include "netlink/event_socket.h"
@@ -68,6 +69,7 @@ struct LoopParts {
   port::PortSet& ports;
   port::DeviceThread& device_thread;
   OffloadKeeper& offload;
+  PortKeeper& port_keeper;
   port::LocalPort& local;
   datapath::Datapath& datapath;
   table::Fdb& fdb;

@@ -30,6 +30,9 @@ DeviceThread::~DeviceThread() {
     wake_.notify_one();
     pthread_join(thread_, nullptr);
   }
+  // Here, while posting still works: what goes may want to post.
+  tasks_.clear();
+  answers_.clear();
   if (event_fd_ >= 0) close(event_fd_);
 }
 
@@ -58,6 +61,7 @@ void DeviceThread::run() {
 void DeviceThread::post_erased(Task task) {
   {
     const std::lock_guard lock(mutex_);
+    if (stop_) return;
     tasks_.push_back(std::move(task));
   }
   wake_.notify_one();

@@ -20,7 +20,8 @@ namespace lifeline::port {
 class DeviceThread {
  public:
   static Expected<std::unique_ptr<DeviceThread>> start();
-  // Finishes the job it is in, drops those not begun and all answers not yet polled.
+  // Finishes the job it is in, drops those not begun and all answers not yet polled, and what is
+  // posted meanwhile. (What they hold is destroyed here: see Once in port_set_requests.cc.)
   ~DeviceThread();
 
   // Runs `job` on the device thread, in order of posting, then `done(result of job)` in a later

@@ -4,6 +4,7 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_pause.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -102,10 +103,14 @@ std::string device_name(const std::string& device) {
   return name;
 }
 
-EthdevPort::EthdevPort(PortSpec spec) : spec_(std::move(spec)), life_(next_life()) {}
+EthdevPort::EthdevPort(PortSpec spec, const std::string& made_from)
+    : spec_(std::move(spec)),
+      made_from_(made_from.empty() ? spec_.device : made_from),
+      life_(next_life()) {}
 
-Expected<std::unique_ptr<EthdevPort>> EthdevPort::attach(const PortSpec& spec) {
-  std::unique_ptr<EthdevPort> self(new EthdevPort(spec));
+Expected<std::unique_ptr<EthdevPort>> EthdevPort::attach(const PortSpec& spec,
+                                                         const std::string& made_from) {
+  std::unique_ptr<EthdevPort> self(new EthdevPort(spec, made_from));
   if (auto found = self->find_or_create(); !found) return tl::make_unexpected(found.error());
   rte_eth_dev_info info{};
   if (const int rc = rte_eth_dev_info_get(self->ethdev_id_, &info); rc != 0)
@@ -147,19 +152,25 @@ Expected<void> EthdevPort::find_or_create() {
   } else {
     if (base.starts_with("net_af_packet")) {
       // The PMD would only say "invalid argument"; and a half-made device is worse than none.
-      const std::string iface = device_argument(spec_.device, "iface");
+      const std::string iface = device_argument(made_from_, "iface");
       if (iface.empty() || if_nametoindex(iface.c_str()) == 0)
         return make_error("port {}: device {} cannot be used: {}", spec_.name, spec_.device,
-                          why_not(spec_.device, -EINVAL));
+                          why_not(made_from_, -EINVAL));
       // Before the PMD binds its sockets: one bound to an interface that is down keeps ENETDOWN for
       // its first send, and that burst stays in the ring until the next one.
       if (auto ok = bring_up(iface); !ok) return ok;
     }
-    const int rc = rte_dev_probe(spec_.device.c_str());
+    // EAL would tell the journal each time that it is asked.
+    if (is_pci_address(base) && access(("/sys/bus/pci/devices/" + base).c_str(), F_OK) != 0)
+      return make_error(
+          "port {}: device {} cannot be used: this machine has no such PCI device "
+          "(lspci)",
+          spec_.name, spec_.device);
+    const int rc = rte_dev_probe(made_from_.c_str());
     const auto made = rc == 0 ? find_device(base) : std::nullopt;
     if (!made)
       return make_error("port {}: device {} cannot be used: {}", spec_.name, spec_.device,
-                        why_not(spec_.device, rc == 0 ? -ENODEV : rc));
+                        why_not(made_from_, rc == 0 ? -ENODEV : rc));
     ethdev_id_ = *made;
     created_ = true;
   }
@@ -180,6 +191,7 @@ std::string EthdevPort::device_arguments() const {
 }
 
 void EthdevPort::close() {
+  unwatch();
   if (ethdev_id_ == kNoEthdev) return;
   stop();
   rte_eth_dev_info info{};
@@ -188,6 +200,78 @@ void EthdevPort::close() {
   rc = created_ && rc == 0 ? rte_dev_remove(info.device) : rte_eth_dev_close(ethdev_id_);
   if (rc != 0) log::debug("port", "port {}: close: {}", spec_.name, rc);
   ethdev_id_ = kNoEthdev;
+}
+
+// A NIC with several ports, or a port and its representors, is one device to EAL.
+bool EthdevPort::shares_device(const rte_device* device) const {
+  for (std::uint32_t id = 0; id < RTE_MAX_ETHPORTS; ++id) {
+    rte_eth_dev_info other{};
+    const auto n = static_cast<std::uint16_t>(id);
+    if (n != ethdev_id_ && rte_eth_dev_is_valid_port(n) != 0 &&
+        rte_eth_dev_info_get(n, &other) == 0 && other.device == device)
+      return true;
+  }
+  return false;
+}
+
+std::string EthdevPort::detach() {
+  if (ethdev_id_ == kNoEthdev) return {};
+  rte_eth_dev_info info{};
+  std::string again;
+  if (rte_eth_dev_info_get(ethdev_id_, &info) == 0 && info.device != nullptr &&
+      !shares_device(info.device)) {
+    const std::string arguments = device_arguments();
+    if (!arguments.empty() && spec_.device.find(',') == std::string::npos)
+      again = spec_.device + "," + arguments;
+    created_ = true;  // as good as: close() removes it
+  }
+  close();
+  return again;
+}
+
+bool EthdevPort::is_there() const {
+  if (ethdev_id_ == kNoEthdev || rte_eth_dev_is_removed(ethdev_id_) == 1) return false;
+  // Devices that live on an interface of the kernel, and do not notice when that is deleted.
+  for (const char* name : {"net_af_packet", "net_af_xdp", "net_pcap", "net_tap"})
+    if (limits_.driver == name && status_.if_index != 0)
+      return find_interface(status_.if_index).has_value();
+  return true;
+}
+
+Expected<void> EthdevPort::restart() {
+  stop();
+  const int rc = rte_eth_dev_reset(ethdev_id_);
+  if (rc != 0 && rc != -ENOTSUP)
+    return make_error("port {}: device {} cannot be reset: {}", spec_.name, spec_.device,
+                      std::strerror(-rc));
+  control_pool_ = wanted_control_pool_;
+  life_ = next_life();
+  if (auto ok = configure_queues(); !ok) return ok;
+  return start();
+}
+
+int EthdevPort::on_ethdev_event(std::uint16_t, rte_eth_event_type event, void* self, void*) {
+  static_cast<EthdevPort*>(self)->on_event_(
+      event == RTE_ETH_EVENT_INTR_RMV ? DeviceEvent::kGone : DeviceEvent::kWantsReset);
+  return 0;
+}
+
+void EthdevPort::watch(std::function<void(DeviceEvent)> on_event) {
+  if (ethdev_id_ == kNoEthdev || on_event_) return;
+  on_event_ = std::move(on_event);
+  for (const auto event : {RTE_ETH_EVENT_INTR_RMV, RTE_ETH_EVENT_INTR_RESET})
+    if (const int rc = rte_eth_dev_callback_register(ethdev_id_, event, on_ethdev_event, this);
+        rc != 0)
+      log::debug("port", "port {}: events: {}", spec_.name, std::strerror(-rc));
+}
+
+void EthdevPort::unwatch() {
+  if (!on_event_) return;
+  // -EAGAIN: a call is under way. It only posts a message.
+  for (const auto event : {RTE_ETH_EVENT_INTR_RMV, RTE_ETH_EVENT_INTR_RESET})
+    while (rte_eth_dev_callback_unregister(ethdev_id_, event, on_ethdev_event, this) == -EAGAIN)
+      rte_pause();
+  on_event_ = {};
 }
 
 }  // namespace lifeline::port

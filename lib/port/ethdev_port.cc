@@ -29,8 +29,10 @@ Expected<QueueCounts> EthdevPort::queues(std::uint32_t n_slots) const {
   return counts;
 }
 
-std::uint32_t EthdevPort::tx_descriptors() const {
-  return spec_.descriptors.value_or(kDefaultDescriptors);
+std::uint32_t EthdevPort::tx_descriptors() const { return port::tx_descriptors(spec_); }
+
+std::uint32_t tx_descriptors(const PortSpec& spec) {
+  return spec.descriptors.value_or(kDefaultDescriptors);
 }
 
 std::uint32_t EthdevPort::mbufs_wanted(QueueCounts counts) const {
@@ -53,7 +55,7 @@ Expected<void> EthdevPort::configure(std::uint32_t n_slots, rte_mempool* pool,
                                      rte_mempool* control_pool) {
   n_slots_ = n_slots;
   pool_ = pool;
-  control_pool_ = control_pool;
+  wanted_control_pool_ = control_pool_ = control_pool;
   return configure_queues();
 }
 
@@ -233,9 +235,10 @@ LagSign EthdevPort::lag_sign() const {
 }
 
 LinkState EthdevPort::read_link() const {
-  rte_eth_link link{};
-  if (!started_ || rte_eth_link_get_nowait(ethdev_id_, &link) != 0) return {};
   LinkState state;
+  state.present = is_there();
+  rte_eth_link link{};
+  if (!started_ || !state.present || rte_eth_link_get_nowait(ethdev_id_, &link) != 0) return state;
   state.up = link.link_status == RTE_ETH_LINK_UP;
   if (link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN) state.speed_mbps = link.link_speed;
   if (state.up && status_.if_index != 0 && limits_.driver != "net_tap") {

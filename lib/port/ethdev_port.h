@@ -1,10 +1,12 @@
 // One ethdev: found or created, configured, started, stopped, closed. PortSet's building block.
 #pragma once
 
+#include <rte_ethdev.h>
 #include <rte_mempool.h>
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +20,9 @@
 #include "port/port_view.h"
 
 namespace lifeline::port {
+
+// Of one TX queue, as asked for.
+std::uint32_t tx_descriptors(const PortSpec& spec);
 
 struct QueueCounts {
   std::uint16_t rx = 1;
@@ -48,8 +53,10 @@ std::array<TxPath, kMaxSlots> choose_tx_paths(std::uint16_t n_txq, std::uint32_t
 
 class EthdevPort {
  public:
-  // Finds the device, or creates it from its arguments. Not configured.
-  static Expected<std::unique_ptr<EthdevPort>> attach(const PortSpec& spec);
+  // Finds the device, or creates it from its arguments. Not configured. `made_from`: what detach()
+  // returned of the same device, "": nothing.
+  static Expected<std::unique_ptr<EthdevPort>> attach(const PortSpec& spec,
+                                                      const std::string& made_from = {});
   ~EthdevPort() { close(); }
 
   // Queues, RSS, MTU, promiscuous. Not started. With a `control_pool` it tries for a control queue,
@@ -68,6 +75,18 @@ class EthdevPort {
   // Stops, closes, and removes the device if attach() created it. Idempotent; nothing but the
   // destructor may follow.
   void close();
+  // As close(), and EAL forgets a device that it created itself, too, so that it can be attached
+  // again. Returns the arguments for that, where they are more than the specification says.
+  std::string detach();
+  // Once more from reset to start, as after RTE_ETH_EVENT_INTR_RESET. Nobody may use the queues. On
+  // error it is stopped. It has another life(): the NIC has no rules.
+  Expected<void> restart();
+
+  // Calls `on_event` from any thread when the driver says something, until unwatch() or close().
+  // unwatch() waits for a call under way; both on the control lcore or while nobody else calls.
+  void watch(std::function<void(DeviceEvent)> on_event);
+  void unwatch();
+
   // Without waiting. Any thread, as long as the device is open.
   LinkState read_link() const;
   Expected<void> set_mtu(std::uint32_t mtu);
@@ -95,7 +114,9 @@ class EthdevPort {
   std::vector<sync::SlotId> rx_slot;
 
  private:
-  explicit EthdevPort(PortSpec spec);
+  EthdevPort(PortSpec spec, const std::string& made_from);
+  bool is_there() const;
+  bool shares_device(const rte_device* device) const;
   Expected<void> find_or_create();
   Expected<void> bring_up(const std::string& iface) const;
   QueueCounts with_control_queue(QueueCounts counts) const;
@@ -104,8 +125,10 @@ class EthdevPort {
   Expected<void> start_device();
   Expected<void> prove_control_queue();
   std::string device_arguments() const;
+  static int on_ethdev_event(std::uint16_t id, rte_eth_event_type event, void* self, void*);
 
   PortSpec spec_;
+  std::string made_from_;  // what a missing device is created from
   PortStatus status_;
   DeviceLimits limits_;
   std::uint16_t ethdev_id_ = kNoEthdev;
@@ -113,9 +136,11 @@ class EthdevPort {
   bool started_ = false;
   std::uint16_t rx_descriptors_ = 0;
   std::uint64_t life_;
-  std::uint32_t n_slots_ = 1;            // as of configure()
-  rte_mempool* pool_ = nullptr;          //
-  rte_mempool* control_pool_ = nullptr;  // nullptr: no control queue is wanted
+  std::function<void(DeviceEvent)> on_event_;  // empty: not watched
+  std::uint32_t n_slots_ = 1;                  // as of configure()
+  rte_mempool* pool_ = nullptr;                //
+  rte_mempool* wanted_control_pool_ = nullptr;
+  rte_mempool* control_pool_ = nullptr;  // nullptr: no control queue is wanted, or can be had
   std::unique_ptr<ControlQueue> control_queue_;
 };
 

@@ -49,7 +49,7 @@ Expected<void> PortSet::check_spec(const PortSpec& spec,
   if (spec.port_no == flow::kPortZero || spec.port_no > flow::kPortMax)
     return make_error("port {}: number {} is not in 1..{}", spec.name, spec.port_no,
                       flow::kPortMax);
-  if (ports_.size() + earlier.size() + leaving_->count() >= kMaxPorts)
+  if (ports_.size() + aside_.size() + earlier.size() + leaving_->count() >= kMaxPorts)
     return make_error("port {}: there are {} ports already, which is the most", spec.name,
                       kMaxPorts);
   const auto clash = [&](const PortSpec& other) -> Expected<void> {
@@ -66,72 +66,130 @@ Expected<void> PortSet::check_spec(const PortSpec& spec,
     if (auto ok = clash(other); !ok) return ok;
   for (const auto& port : ports_)
     if (auto ok = clash(port->spec()); !ok) return ok;
+  for (const auto& [number, aside] : aside_)
+    if (auto ok = clash(aside.port->spec()); !ok) return ok;
   return {};
 }
 
-// Attached, configured, started; on whichever thread.
-Expected<std::unique_ptr<EthdevPort>> PortSet::prepare(const PortSpec& spec) {
-  auto port = EthdevPort::attach(spec);
-  if (!port) return port;
-  auto pool = pool_for(**port);
+Expected<std::unique_ptr<EthdevPort>> PortSet::attach(const PortSpec& spec) const {
+  const auto it = made_from_.find(device_name(spec.device));
+  return EthdevPort::attach(spec, it == made_from_.end() ? std::string() : it->second);
+}
+
+void PortSet::detach(EthdevPort& port) {
+  if (std::string from = port.detach(); !from.empty())
+    made_from_[device_name(port.spec().device)] = std::move(from);
+}
+
+// Configured and started; the port may be moved meanwhile.
+Expected<void> PortSet::set_up(std::unique_ptr<EthdevPort>& port) {
+  auto pool = pool_for(*port);
   if (!pool) return tl::make_unexpected(pool.error());
   if (*pool == nullptr) {
     std::vector<std::unique_ptr<EthdevPort>> one;
-    one.push_back(std::move(*port));
-    if (auto made = make_data_pool(one); !made) return tl::make_unexpected(made.error());
+    one.push_back(std::move(port));
+    auto made = make_data_pool(one);
     port = std::move(one.front());
+    if (!made) return made;
     pool = later_pools_.empty() ? data_pool_.get() : later_pools_.back().get();
   }
-  const auto control = control_queue_pool(**port);
+  had_pool_[port->spec().name] = *pool;
+  const auto control = control_queue_pool(*port);
   if (!control) return tl::make_unexpected(control.error());
-  if (auto ok = (*port)->configure(config_.n_slots, *pool, *control); !ok)
+  if (auto ok = port->configure(config_.n_slots, *pool, *control); !ok) return ok;
+  return port->start();
+}
+
+// Attached, configured, started; on whichever thread. What fails leaves no device behind, so that
+// it can be tried again.
+Expected<std::unique_ptr<EthdevPort>> PortSet::prepare(const PortSpec& spec) {
+  auto port = attach(spec);
+  if (!port) return port;
+  if (auto ok = set_up(*port); !ok) {
+    detach(**port);
     return tl::make_unexpected(ok.error());
-  if (auto ok = (*port)->start(); !ok) return tl::make_unexpected(ok.error());
+  }
   return port;
 }
 
-Expected<void> PortSet::open(const std::vector<PortSpec>& specs) {
+struct PortSet::Opening {
   std::vector<std::unique_ptr<EthdevPort>> opened;
-  std::vector<PortSpec> accepted;
+  std::vector<AbsentPort> absent;
   std::string errors;
-  const auto note = [&errors](const Expected<void>& result) {
-    if (result) return true;
+
+  bool ok() const { return errors.empty(); }
+  void note(const Error& error) {
     if (!errors.empty()) errors += '\n';
-    errors += result.error().message;
-    return false;
-  };
-  for (const PortSpec& spec : specs) {
-    if (!note(check_spec(spec, accepted))) continue;
-    accepted.push_back(spec);
-    auto port = EthdevPort::attach(spec);
-    if (!port) {
-      note(tl::make_unexpected(port.error()));
-    } else if (auto counts = (*port)->queues(config_.n_slots); !counts) {
-      note(tl::make_unexpected(counts.error()));
+    errors += error.message;
+  }
+  void note(const PortSpec& spec, const Error& error) {
+    if (spec.optional) {
+      absent.push_back({spec, error.message});
     } else {
-      opened.push_back(std::move(*port));
+      note(error);
     }
   }
-  if (errors.empty() && ports_.empty()) {
+};
+
+void PortSet::attach_all(const std::vector<PortSpec>& specs, Opening& opening) {
+  std::vector<PortSpec> accepted;
+  for (const PortSpec& spec : specs) {
+    if (auto ok = check_spec(spec, accepted); !ok) {
+      opening.note(ok.error());
+      continue;
+    }
+    accepted.push_back(spec);
+    auto port = attach(spec);
+    if (!port) {
+      opening.note(spec, port.error());
+    } else if (auto counts = (*port)->queues(config_.n_slots); !counts) {
+      detach(**port);
+      opening.note(spec, counts.error());
+    } else {
+      opening.opened.push_back(std::move(*port));
+    }
+  }
+}
+
+void PortSet::start_all(Opening& opening) {
+  for (auto& port : opening.opened) {
+    const auto control = control_queue_pool(*port);
+    if (!control) {
+      opening.note(port->spec(), control.error());
+      detach(*port);
+      port.reset();
+      continue;
+    }
+    had_pool_[port->spec().name] = data_pool_.get();
+    auto ok = port->configure(config_.n_slots, data_pool_.get(), *control);
+    if (ok) ok = port->start();
+    if (ok) continue;
+    opening.note(port->spec(), ok.error());
+    detach(*port);
+    port.reset();
+  }
+  std::erase(opening.opened, nullptr);
+}
+
+Expected<std::vector<AbsentPort>> PortSet::open(const std::vector<PortSpec>& specs) {
+  Opening opening;
+  attach_all(specs, opening);
+  if (opening.ok() && ports_.empty()) {
     std::uint32_t in_tx_rings = 0;
-    for (const auto& port : opened) in_tx_rings += port->tx_descriptors();
-    note(make_control_pool(config_.control_mbufs + in_tx_rings));
+    for (const auto& port : opening.opened) in_tx_rings += port->tx_descriptors();
+    for (const auto& port : opening.absent) in_tx_rings += tx_descriptors(port.spec);
+    if (auto made = make_control_pool(config_.control_mbufs + in_tx_rings); !made)
+      opening.note(made.error());
   }
   // The pool is sized for all of them, so nothing is configured while one is missing.
-  if (errors.empty() && data_pool_.get() == nullptr) note(make_data_pool(opened));
-  if (errors.empty()) {
-    for (const auto& port : opened) {
-      const auto control = control_queue_pool(*port);
-      if (!control) {
-        note(tl::make_unexpected(control.error()));
-      } else if (note(port->configure(config_.n_slots, data_pool_.get(), *control))) {
-        note(port->start());
-      }
-    }
+  if (opening.ok() && data_pool_.get() == nullptr) {
+    if (auto made = make_data_pool(opening.opened); !made) opening.note(made.error());
   }
-  if (!errors.empty()) return tl::make_unexpected(Error{errors});
-  insert(std::move(opened));
-  return {};
+  if (opening.ok()) start_all(opening);
+  if (!opening.ok()) return tl::make_unexpected(Error{opening.errors});
+  for (const auto& port : opening.absent) absent_tx_descriptors_ += tx_descriptors(port.spec);
+  insert(std::move(opening.opened));
+  return std::move(opening.absent);
 }
 
 Expected<void> PortSet::add(const PortSpec& spec) {
@@ -149,45 +207,6 @@ Expected<void> PortSet::remove(flow::PortNo port_no) {
   if (!port) return make_error("there is no port {}", port_no);
   retire_([port] { port->close(); });
   return {};
-}
-
-void PortSet::request_add(const PortSpec& spec, Done done) {
-  if (auto ok = check_spec(spec, {}); !ok) {
-    done(std::move(ok));
-    return;
-  }
-  using Prepared = Expected<std::shared_ptr<EthdevPort>>;
-  thread_->post(
-      [this, spec]() -> Prepared {
-        auto port = prepare(spec);
-        if (!port) return tl::make_unexpected(port.error());
-        return std::shared_ptr<EthdevPort>(std::move(*port));
-      },
-      [this, done = std::move(done)](Prepared prepared) {
-        if (!prepared) {
-          done(tl::make_unexpected(prepared.error()));
-          return;
-        }
-        // Two requests for the same name or number may both have been on their way.
-        Expected<void> ok = check_spec((*prepared)->spec(), {});
-        if (ok) {
-          insert({std::move(*prepared)});
-        } else {
-          thread_->post([port = std::move(*prepared)] { return port->close(), 0; }, [](int) {});
-        }
-        done(std::move(ok));
-      });
-}
-
-void PortSet::request_remove(flow::PortNo port_no, Done done) {
-  std::shared_ptr<EthdevPort> port = take_out(port_no);
-  if (!port) {
-    done(make_error("there is no port {}", port_no));
-    return;
-  }
-  retire_([port, thread = thread_, done = std::move(done)] {
-    thread->post([port] { return port->close(), 0; }, [done](int) { done({}); });
-  });
 }
 
 // A view that is to be changed and published.
@@ -210,23 +229,34 @@ void PortSet::insert(std::vector<std::unique_ptr<EthdevPort>> ports) {
 void PortSet::insert(std::vector<std::shared_ptr<EthdevPort>> ports) {
   auto next = copy_view();
   for (auto& port : ports) {
-    const PortStatus& status = port->status();
-    port->index = claim_index(*next, *leaving_, status.port_no);
-    PortEntry& entry = next->entries[port->index];
-    entry.ethdev_id = port->ethdev_id();
-    entry.link_up = status.link_up;
-    entry.usable = true;
-    entry.n_rxq = status.n_rxq;
-    entry.n_txq = status.n_txq;
-    entry.has_control_queue = status.control_queue.has_value();
-    entry.max_frame_bytes = status.mtu + kFrameOverheadBytes;
-    entry.vlan = port->spec().vlan;
-    entry.tx = choose_tx_paths(status.n_txq, config_.n_slots);
+    port->index = claim_index(*next, *leaving_, port->status().port_no);
+    fill_entry(next->entries[port->index], *port);
+    next->entries[port->index].vlan = port->spec().vlan;
     assign_rx_queues(*port);
     ports_.push_back(std::move(port));
   }
   deal_rx_queues(*next);
   publish(std::move(next));
+}
+
+void PortSet::fill_entry(PortEntry& entry, const EthdevPort& port) const {
+  const PortStatus& status = port.status();
+  entry.ethdev_id = port.ethdev_id();
+  entry.flags = status.flags;
+  entry.link_up = status.link_up;
+  entry.usable = true;
+  entry.n_rxq = status.n_rxq;
+  entry.n_txq = status.n_txq;
+  entry.has_control_queue = status.control_queue.has_value();
+  entry.max_frame_bytes = status.mtu + kFrameOverheadBytes;
+  entry.tx = choose_tx_paths(status.n_txq, config_.n_slots);
+}
+
+// Call before `next` is published.
+void PortSet::give_up_index(PortView& next, const EthdevPort& port) {
+  next.entries[port.index] = PortEntry{};
+  next.index_of[port.spec().port_no] = kNoIndex;
+  leaving_->set(port.index);
 }
 
 std::shared_ptr<EthdevPort> PortSet::take_out(flow::PortNo port_no) {
@@ -235,11 +265,10 @@ std::shared_ptr<EthdevPort> PortSet::take_out(flow::PortNo port_no) {
   if (it == ports_.end()) return nullptr;
   std::shared_ptr<EthdevPort> port = std::move(*it);
   ports_.erase(it);
+  port->unwatch();
   auto next = copy_view();
-  next->entries[port->index] = PortEntry{};
-  next->index_of[port_no] = kNoIndex;
+  give_up_index(*next, *port);
   deal_rx_queues(*next);
-  leaving_->set(port->index);
   publish(std::move(next));
   retire_([leaving = leaving_, index = port->index] { leaving->reset(index); });
   return port;
@@ -307,6 +336,8 @@ Expected<void> PortSet::set_flags(flow::PortNo port_no, std::uint32_t flags, std
   if (value == now->flags) return {};
   if (EthdevPort* port = find(port_no)) {
     port->status().flags = value;
+  } else if (const auto it = aside_.find(port_no); it != aside_.end()) {
+    it->second.status.flags = value;
   } else {
     local_->flags = value;
   }

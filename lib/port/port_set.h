@@ -16,7 +16,7 @@
 //   nothing; a transmit call takes the frames, which the kernel drops. Nothing crashes; link goes
 //   down at the next refresh_links(). When the interface comes up again its socket still holds
 //   ENETDOWN for one send: the first burst stays in the ring until the next one. An interface
-//   created again under the same name is another one: remove() and add() the port to use it.
+//   created again under the same name is another one: the port is removed and added to use it.
 // - net_af_packet's interface is brought up if it is down, as Open vSwitch does.
 // - net_tap wants as many RX as TX queues and the kernel hashes over all of them: all are polled.
 // - net_pcap and net_ring have the queues that their arguments name: all are polled.
@@ -27,6 +27,12 @@
 // Thread-safety: all methods on the control lcore only, but view(), which any thread may call.
 // Opening, starting and closing take milliseconds: open() and add() are for the start, before the
 // workers run; afterwards request_*() leave that to the device thread and answer by message.
+//
+// Coming and going. A port that goes is out of the view at once; its device is closed when each
+// reader has let go of the view that had it, on the device thread. A port that is restarted keeps
+// its place in the view, unusable, and its status, with the link down. That a device is gone is
+// seen by a link refresh or said by its driver; what is done about it is the caller's
+// (on_device_event()).
 #pragma once
 
 #include <atomic>
@@ -64,10 +70,13 @@ struct PortSpec {
   std::optional<std::uint16_t> descriptors;
   std::optional<std::uint32_t> mtu;
   flow::PortVlan vlan;
+  bool optional = false;  // open() does without it
   // Somebody else steers control traffic, and nothing but what he means, to the device's last RX
   // queue: it is the control queue, and no rules are made. For tests, and for devices that fill
   // every queue they have.
   bool last_queue_is_control = false;
+
+  bool operator==(const PortSpec&) const = default;
 };
 
 struct PortSetConfig {
@@ -109,7 +118,19 @@ struct PortStats {
   std::uint64_t tx_packets = 0, tx_bytes = 0, tx_errors = 0;
 };
 
+// A port without a device, and why.
+struct AbsentPort {
+  PortSpec spec;
+  std::string reason;
+};
+
+enum class DeviceEvent : std::uint8_t {
+  kGone,        // the device, or the interface that it is made of, is not there any more
+  kWantsReset,  // RTE_ETH_EVENT_INTR_RESET
+};
+
 struct LinkState {
+  bool present = true;  // false: the device is gone
   bool up = false;
   std::uint32_t speed_mbps = 0;  // 0: unknown
 };
@@ -124,9 +145,9 @@ class PortSet {
   static Expected<std::unique_ptr<PortSet>> create(const PortSetConfig& config, Retire retire);
   ~PortSet();  // stops and closes all devices, workers must have stopped
 
-  // Opens and starts all, sizing the data pool for them. On error nothing stays open, and the
-  // message holds one line per port that failed.
-  Expected<void> open(const std::vector<PortSpec>& specs);
+  // Opens and starts all, sizing the data pool for them, and returns those that are optional and
+  // failed. On error nothing stays open, and the message holds one line per port that failed.
+  Expected<std::vector<AbsentPort>> open(const std::vector<PortSpec>& specs);
   // One more port, later. Errors name the device and what to do.
   Expected<void> add(const PortSpec& spec);
   // Out of the view at once, closed when no worker can use it any more.
@@ -136,9 +157,16 @@ class PortSet {
   // takes time, and DeviceThread::poll() publishes and calls `done` (at once, where the request is
   // seen to be wrong). They need open() and use(), after which add() and remove() are no longer for
   // the caller. The last answers must be polled, or the thread ended, before the PortSet goes.
+  // A `done` of add, remove and restart is called exactly once; with an error, from the thread's
+  // destructor, where that comes first.
   using Done = std::function<void(Expected<void>)>;
   void request_add(const PortSpec& spec, Done done);
   void request_remove(flow::PortNo port_no, Done done);
+  // Stop, reset, configure, start. On error the port is gone, as after request_remove().
+  void request_restart(flow::PortNo port_no, Done done);
+  // What happens to the devices of the ports; from DeviceThread::poll() and refresh_links().
+  using OnDeviceEvent = std::function<void(flow::PortNo, DeviceEvent)>;
+  void on_device_event(OnDeviceEvent call) { on_device_event_ = std::move(call); }
   void request_link_refresh(std::function<void(std::vector<flow::PortNo>)> done);
   // A port whose NIC may be given rules. `life` names the port's time with its device: where it is
   // another one, the NIC has no rules.
@@ -157,8 +185,9 @@ class PortSet {
   void request_steering(flow::PortNo port_no, std::vector<flow::SteeringIntent> intents,
                         std::vector<offload::Form> lost, TimePoint now,
                         std::function<void(std::uint64_t life, offload::Report)> done);
-  // The thread that request_*() use. It must outlive the last retired port; nullptr: none.
-  void use(DeviceThread* thread) { thread_ = thread; }
+  // The thread that request_*() use and that passes on what drivers say. It must outlive the last
+  // retired port; nullptr, before it ends: none any more.
+  void use(DeviceThread* thread);
 
   // LOCAL's entry in the view: flags as for a port, no ethdev.
   void set_local(MacAddress mac, std::uint32_t mtu, bool link_up);
@@ -182,13 +211,23 @@ class PortSet {
   std::vector<PortStatus> status() const;  // by port number; LOCAL included after set_local()
   std::optional<PortStatus> status(flow::PortNo port_no) const;
   Expected<PortStats> stats(flow::PortNo port_no) const;  // not LOCAL
-  // Every counter the driver has, with its name.
-  Expected<std::vector<std::pair<std::string, std::uint64_t>>> extended_stats(
-      flow::PortNo port_no) const;
+  // Every counter the driver has, with its name. May take the driver milliseconds.
+  using NamedCounters = std::vector<std::pair<std::string, std::uint64_t>>;
+  Expected<NamedCounters> extended_stats(flow::PortNo port_no) const;
+  // The counters of all ports but LOCAL, asked of their drivers by the device thread; `extended`:
+  // with those that extended_stats() gives. Needs use(). Answers by message, or never where the
+  // thread ends first.
+  struct CountersOfPort {
+    flow::PortNo port_no = flow::kPortZero;
+    PortStats stats;
+    NamedCounters extended;
+  };
+  void request_counters(bool extended, std::function<void(std::vector<CountersOfPort>)> done) const;
   // Smallest MTU of all ports; nullopt without ports.
   std::optional<std::uint32_t> smallest_mtu() const;
 
-  // Mbufs that slot 0's TX queues may hold, over all ports: drivers keep what was sent until the
+  // Mbufs that slot 0's TX queues may hold, over all ports, and those that open() went without:
+  // drivers keep what was sent until the
   // descriptor is used again, so a pool that slot 0 sends from needs as many more.
   std::uint32_t tx_descriptors_total() const;
   // Makes drivers give back what slot 0's own TX queues have sent. Slot 0's thread only; costs a
@@ -209,7 +248,19 @@ class PortSet {
   Expected<rte_mempool*> pool_for(const EthdevPort& port);
   Expected<rte_mempool*> control_queue_pool(EthdevPort& port);
   Expected<void> check_spec(const PortSpec& spec, const std::vector<PortSpec>& earlier) const;
+  Expected<std::unique_ptr<EthdevPort>> attach(const PortSpec& spec) const;
+  void detach(EthdevPort& port);
+  Expected<void> set_up(std::unique_ptr<EthdevPort>& port);
   Expected<std::unique_ptr<EthdevPort>> prepare(const PortSpec& spec);
+  struct Opening;
+  void attach_all(const std::vector<PortSpec>& specs, Opening& opening);
+  void start_all(Opening& opening);
+  void watch(const std::shared_ptr<EthdevPort>& port);
+  void device_event(std::uint64_t life, DeviceEvent event);
+  void fill_entry(PortEntry& entry, const EthdevPort& port) const;
+  void give_up_index(PortView& next, const EthdevPort& port);
+  std::shared_ptr<EthdevPort> set_aside(flow::PortNo port_no);
+  Expected<void> come_back(const std::shared_ptr<EthdevPort>& port, Expected<void> restarted);
   void insert(std::vector<std::unique_ptr<EthdevPort>> ports);
   void insert(std::vector<std::shared_ptr<EthdevPort>> ports);
   std::shared_ptr<EthdevPort> take_out(flow::PortNo port_no);
@@ -232,6 +283,18 @@ class PortSet {
   // what waits for its grace period.
   std::shared_ptr<std::bitset<kMaxPorts + 1>> leaving_ =
       std::make_shared<std::bitset<kMaxPorts + 1>>();
+  // Ports that are being restarted: the device thread has them, with their own status.
+  struct Aside {
+    std::shared_ptr<EthdevPort> port;
+    PortStatus status;
+  };
+  std::map<flow::PortNo, Aside> aside_;
+  std::uint32_t absent_tx_descriptors_ = 0;  // of those that open() went without
+  // By device: what EAL's own devices were made from that were detached. And by port name, which
+  // pool it had. Device thread, once there is one.
+  std::map<std::string, std::string> made_from_;
+  std::map<std::string, rte_mempool*> had_pool_;
+  OnDeviceEvent on_device_event_;
   std::optional<PortStatus> local_;
   DeviceThread* thread_ = nullptr;
   std::atomic<const PortView*> view_{nullptr};

@@ -29,7 +29,7 @@ Expected<void> PortSet::make_control_pool(std::uint32_t n_mbufs) {
 }
 
 std::uint32_t PortSet::tx_descriptors_total() const {
-  std::uint32_t n = 0;
+  std::uint32_t n = absent_tx_descriptors_;
   for (const auto& port : ports_) n += port->tx_descriptors();
   return n;
 }
@@ -75,7 +75,12 @@ Expected<rte_mempool*> PortSet::pool_for(const EthdevPort& port) {
   if (!counts) return tl::make_unexpected(counts.error());
   const std::uint32_t want = port.mbufs_wanted(*counts);
   const auto fits = [&](rte_mempool* pool) {
-    return pool != nullptr && rte_mempool_avail_count(pool) >= want + config_.extra_mbufs &&
+    // A port that was here before finds the room that was made for it, but for what is still on its
+    // way: it does not get a new pool each time that it comes back.
+    const auto had = had_pool_.find(port.spec().name);
+    const bool its_own = had != had_pool_.end() && had->second == pool;
+    const std::uint32_t spare = its_own ? 0 : config_.extra_mbufs;
+    return pool != nullptr && rte_mempool_avail_count(pool) >= want + spare &&
            rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM >=
                static_cast<int>(port.mbuf_bytes_wanted());
   };

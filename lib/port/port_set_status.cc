@@ -28,11 +28,13 @@ void PortSet::request_link_refresh(std::function<void(std::vector<flow::PortNo>)
 
 std::vector<flow::PortNo> PortSet::apply_links(const std::vector<LinkReading>& readings) {
   std::vector<flow::PortNo> changed;
+  std::vector<flow::PortNo> gone;
   auto next = copy_view();
   for (const auto& [port, link] : readings) {
     // It may have been removed since it was asked.
     if (std::find(ports_.begin(), ports_.end(), port) == ports_.end()) continue;
     PortStatus& status = port->status();
+    if (!link.present) gone.push_back(status.port_no);
     status.speed_mbps = link.speed_mbps;
     if (status.link_up == link.up) continue;
     status.link_up = link.up;
@@ -40,6 +42,8 @@ std::vector<flow::PortNo> PortSet::apply_links(const std::vector<LinkReading>& r
     changed.push_back(status.port_no);
   }
   if (!changed.empty()) publish(std::move(next));
+  for (const flow::PortNo port_no : gone)
+    if (on_device_event_) on_device_event_(port_no, DeviceEvent::kGone);
   return changed;
 }
 
@@ -52,6 +56,7 @@ EthdevPort* PortSet::find(flow::PortNo port_no) const {
 std::vector<PortStatus> PortSet::status() const {
   std::vector<PortStatus> out;
   for (const auto& port : ports_) out.push_back(port->status());
+  for (const auto& [number, aside] : aside_) out.push_back(aside.status);
   if (local_) out.push_back(*local_);
   std::sort(out.begin(), out.end(),
             [](const auto& a, const auto& b) { return a.port_no < b.port_no; });
@@ -60,6 +65,7 @@ std::vector<PortStatus> PortSet::status() const {
 
 std::optional<PortStatus> PortSet::status(flow::PortNo port_no) const {
   if (port_no == flow::kPortLocal) return local_;
+  if (const auto it = aside_.find(port_no); it != aside_.end()) return it->second.status;
   const EthdevPort* port = find(port_no);
   return port == nullptr ? std::nullopt : std::optional(port->status());
 }
@@ -70,11 +76,24 @@ Expected<PortStats> PortSet::stats(flow::PortNo port_no) const {
   return port->stats();
 }
 
-Expected<std::vector<std::pair<std::string, std::uint64_t>>> PortSet::extended_stats(
-    flow::PortNo port_no) const {
+Expected<PortSet::NamedCounters> PortSet::extended_stats(flow::PortNo port_no) const {
   const EthdevPort* port = find(port_no);
   if (port == nullptr) return make_error("there is no port {}", port_no);
   return port->extended_stats();
+}
+
+void PortSet::request_counters(bool extended,
+                               std::function<void(std::vector<CountersOfPort>)> done) const {
+  thread_->post(
+      [ports = ports_, extended] {
+        std::vector<CountersOfPort> all;
+        for (const auto& port : ports)
+          all.push_back({.port_no = port->spec().port_no,
+                         .stats = port->stats(),
+                         .extended = extended ? port->extended_stats() : NamedCounters()});
+        return all;
+      },
+      std::move(done));
 }
 
 std::optional<std::uint32_t> PortSet::smallest_mtu() const {

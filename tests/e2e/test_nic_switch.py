@@ -23,3 +23,24 @@ class SwitchOnNic(case.LabTest):
                 self.generate(lifeline, "gen=none")
                 self.assertEqual(lifeline.hidden_letters(), "abcdefghi")
                 lifeline.stop()
+
+    def test_a_nic_that_asks_for_a_reset_gets_its_rules_back_and_the_session_stays(self):
+        network = self.network(1)
+        controller = openflow.Controller(network.ctl).start()
+        lifeline = self.watch(network.make_switch(nic="profile=mlx5", telemetry=True))
+        lifeline.allow(r"WARN control: port 1 \(p1\): its device asks for a reset")
+        lifeline.start()
+        network.address_local(lifeline, "static")
+        session = controller.session()
+
+        def rules():
+            return next(p["nic_rules"] for p in lifeline.ctl_json("offload")["ports"] if p["number"] == 1)
+        self.lab.until(lambda: rules() >= 2, "the NIC has rules for the session")
+        before = rules()
+        self.assertEqual(lifeline.telemetry("/testnic/reset,net_testnic0"), "done")
+        # MODIFY: the link goes down, and comes up.
+        self.lab.until(lambda: [p.state & 1 for reason, p in session.port_status if p.number == 1][-2:] == [1, 0],
+                       "the controller sees the port restart")
+        self.lab.until(lambda: rules() == before, "the NIC has its rules again")
+        session.echo()
+        self.assertEqual(len(controller.sessions), 1)

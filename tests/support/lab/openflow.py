@@ -65,6 +65,7 @@ class Session:
         self.datapath_id = None
         self.echo_requests = 0  # that the switch sent
         self.packet_ins = 0
+        self.port_status = []  # (reason, Port)
         self.errors = []  # (type, code, xid)
         self._features = None
         self._replies = {}
@@ -144,6 +145,9 @@ class Session:
             self.ready.set()
         elif kind == PACKET_IN:
             self.packet_ins += 1
+        elif kind == PORT_STATUS:
+            (port,) = _parse_ports(version, body[8:]).values()
+            self.port_status.append((body[0], port))
         if kind == ERROR:
             self.errors.append(struct.unpack_from("!HH", body) + (xid,))
         inbox = self._replies.get(xid)

@@ -86,7 +86,7 @@ TEST(Changes, TheLocalPortsVlanAndThatOfTheHiddenRulesChangeAtOnce) {
   EXPECT_EQ(taken_over(running, wanted), wanted);
 }
 
-TEST(Changes, ThePortsVlansChangeAtOnceAndNothingElseOfThePort) {
+TEST(Changes, ThePortsVlansAreNamedBesideWhatMakesThePortGoAndCome) {
   const Config running = config_of(kRunning);
   Config wanted = running;
   wanted.ports[0].vlans.access = 7;
@@ -96,11 +96,8 @@ TEST(Changes, ThePortsVlansChangeAtOnceAndNothingElseOfThePort) {
                                                {"ports[p2].native", Effect::kAtOnce}}));
   EXPECT_EQ(taken_over(running, wanted), wanted);
   wanted.ports[0].mtu = 1400;
-  EXPECT_EQ(changes(running, wanted)[0], (Change{"ports[p1]", Effect::kRestart}));
-  const Config then = taken_over(running, wanted);
-  EXPECT_EQ(then.ports[0].vlans, wanted.ports[0].vlans);
-  EXPECT_EQ(then.ports[0].mtu, running.ports[0].mtu);
-  EXPECT_EQ(changes(then, wanted), (Changes{{"ports[p1]", Effect::kRestart}}));
+  EXPECT_EQ(changes(running, wanted)[0], (Change{"ports[p1]", Effect::kAtOnce}));
+  EXPECT_EQ(taken_over(running, wanted), wanted);
 }
 
 // Whatever dump() shows of a configuration, a change of it is seen: no key is missing in the table.
@@ -137,10 +134,43 @@ TEST(Changes, PortsAreComparedByName) {
   EXPECT_TRUE(changes(running, wanted).empty());
   wanted.ports[0].mtu = 1400;                     // p2
   wanted.ports[1] = {.name = "p3", .number = 3};  // in place of p1
-  EXPECT_EQ(changes(running, wanted), (Changes{{"ports[p1]", Effect::kRestart},
-                                               {"ports[p2]", Effect::kRestart},
-                                               {"ports[p3]", Effect::kRestart}}));
-  EXPECT_EQ(taken_over(running, wanted).ports, running.ports);
+  EXPECT_EQ(changes(running, wanted), (Changes{{"ports[p1]", Effect::kAtOnce},
+                                               {"ports[p2]", Effect::kAtOnce},
+                                               {"ports[p3]", Effect::kAtOnce}}));
+  EXPECT_EQ(taken_over(running, wanted).ports, wanted.ports);
+}
+
+Config with_ports(std::string_view ports) {
+  return config_of(std::string("ports: [").append(ports).append("]\n"));
+}
+
+std::string numbers(const Config& config) {
+  std::string out;
+  for (const Port& port : config.ports) out += port.name + "=" + std::to_string(port.number) + " ";
+  return out;
+}
+
+TEST(Changes, APortThatGoesDoesNotRenumberThoseBehindIt) {
+  const Config running =
+      with_ports("{name: a, device: d0}, {name: b, device: d1, number: 9}, {name: c, device: d2}");
+  ASSERT_EQ(numbers(running), "a=1 b=9 c=2 ");
+  Config wanted = with_ports("{name: c, device: d2}, {name: d, device: d3}");
+  ASSERT_EQ(numbers(wanted), "c=1 d=2 ") << "at a start";
+  keep_numbers(running, wanted);
+  EXPECT_EQ(numbers(wanted), "c=2 d=3 ") << "and none that a flow may still mean for another";
+  EXPECT_EQ(changes(running, wanted).size(), 3u);
+  keep_numbers(wanted, wanted);
+  EXPECT_EQ(numbers(wanted), "c=2 d=3 ");
+}
+
+TEST(Changes, ANumberThatTheFileGivesGoesBeforeAnAutomaticOne) {
+  const Config running = with_ports("{name: a, device: d0}, {name: b, device: d1}");
+  Config wanted = with_ports("{name: a, device: d0}, {name: b, device: d1, number: 1}");
+  keep_numbers(running, wanted);
+  EXPECT_EQ(numbers(wanted), "a=3 b=1 ");
+  Config same = with_ports("{name: a, device: d0, number: 1}, {name: b, device: d1, number: 2}");
+  keep_numbers(running, same);
+  EXPECT_TRUE(changes(running, same).empty()) << "where a number is from makes no difference";
 }
 
 }  // namespace

@@ -180,7 +180,7 @@ INSTANTIATE_TEST_SUITE_P(
              "[..., ...]), not a mapping"},
         Case{"ports: [x]",
              "t:1:9: ports[0]: expected a mapping with keys name, device, number, rx_queues, "
-             "descriptors, mtu, access, trunk, native; not a single value"},
+             "descriptors, mtu, access, trunk, native, optional; not a single value"},
         Case{"ports:\n  - {}\n",
              "t:2:5: ports[0]: 'name' is missing\nt:2:5: ports[0]: 'device' is missing"},
         Case{"ports: [{name: a, device: d, number: 65280}]",

@@ -35,6 +35,7 @@ ports:
     mtu: 9000
     trunk: [200, 100]
     native: 300
+    optional: true
   - {name: b, device: net_null0, access: 100}
   - {name: c, device: "net_pcap0,rx_pcap=/tmp/a\"b\\c.pcap"}
 controllers: ["tcp:10.0.0.1", {address: "tcp:[2001:db8::1]:6633"}, tcp:ctl.example]
@@ -79,9 +80,11 @@ TEST(Load, ReadsEveryKey) {
   EXPECT_EQ(c.local, (Local{"mgmt0", MacAddress{{2, 0x11, 0x22, 0x33, 0x44, 0x55}}, 1400, 100}));
   ASSERT_EQ(c.ports.size(), 3u);
   const PortVlans trunk{.access = {}, .trunk = {{100, 200}}, .native = 300};
-  EXPECT_EQ(c.ports[0], (Port{"uplink", "0000:03:00.0", 2, 4, 512, 9000, trunk}));
+  EXPECT_EQ(c.ports[0], (Port{"uplink", "0000:03:00.0", 2, 4, 512, 9000, trunk, true}));
   EXPECT_EQ(c.ports[1].vlans, (PortVlans{.access = 100, .trunk = {}, .native = {}}));
   EXPECT_EQ(c.ports[2].vlans, PortVlans{});
+  EXPECT_FALSE(c.ports[0].has_automatic_number);
+  EXPECT_TRUE(c.ports[1].has_automatic_number);
   EXPECT_EQ(c.ports[2].device, "net_pcap0,rx_pcap=/tmp/a\"b\\c.pcap");
   ASSERT_EQ(c.controllers.size(), 3u);
   EXPECT_EQ(c.controllers[0].to_string(), "tcp:10.0.0.1:6653");

@@ -1,0 +1,272 @@
+#include "control/port_keeper.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace lifeline::control {
+namespace {
+
+using Change = ofagent::SwitchAgent::PortChange;
+
+constexpr Duration kFirstPause = std::chrono::seconds{1};
+constexpr Duration kLongestPause = std::chrono::seconds{8};
+// Opening a device makes link events of its own.
+constexpr Duration kEventPause = std::chrono::milliseconds{100};
+
+// The device is, or may be, one on an interface of the kernel.
+bool lives_on_an_interface(const port::PortSpec& spec) {
+  return spec.device.starts_with("net_af_") || spec.device.find("iface=") != std::string::npos;
+}
+
+bool differs(const port::PortSpec& a, port::PortSpec b) {
+  b.optional = a.optional;
+  b.vlan = a.vlan;
+  return a != b;
+}
+
+}  // namespace
+
+PortKeeper::PortKeeper(Parts parts) : p_(parts) {
+  p_.ports.on_device_event(
+      [this](flow::PortNo number, port::DeviceEvent event) { device_event(number, event); });
+}
+
+PortKeeper::~PortKeeper() { p_.ports.on_device_event({}); }
+
+void PortKeeper::begin(const std::vector<port::PortSpec>& wanted,
+                       const std::vector<port::AbsentPort>& absent) {
+  for (const auto& spec : wanted) {
+    Port& port = known_[spec.name];
+    port.state = State::kThere;
+    port.spec = spec;
+    port.wanted = spec;
+  }
+  for (const auto& [spec, reason] : absent) failed(known_[spec.name], reason);
+  look_for_next_try();
+}
+
+void PortKeeper::want(const std::vector<port::PortSpec>& wanted, Done done) {
+  problems_.clear();
+  done_ = std::move(done);
+  std::vector<std::string> changed;
+  for (auto& [name, port] : known_) {
+    if (std::any_of(wanted.begin(), wanted.end(),
+                    [&](const auto& spec) { return spec.name == name; }))
+      continue;
+    port.wanted.reset();
+    changed.push_back(name);
+  }
+  for (const auto& spec : wanted) {
+    const bool is_new = !known_.contains(spec.name);
+    Port& port = known_[spec.name];
+    if (is_new || !port.wanted || differs(port.spec, spec)) {
+      changed.push_back(spec.name);
+      port.next_try = p_.clock.now();
+    }
+    port.wanted = spec;
+  }
+  unsettled_.insert(changed.begin(), changed.end());
+  // Those that go first: who comes may need their numbers and devices.
+  for (const auto& name : changed) step(name);
+  look_for_next_try();
+  settle({});
+}
+
+// The answer to want() is due once all has been tried.
+void PortKeeper::settle(const std::string& name) {
+  unsettled_.erase(name);
+  if (!unsettled_.empty() || !done_) return;
+  std::exchange(done_, nullptr)(std::exchange(problems_, {}));
+}
+
+void PortKeeper::run(TimePoint now) {
+  if (now < next_try_) return;
+  std::vector<std::string> due;
+  for (const auto& [name, port] : known_)
+    if (port.state == State::kAbsent && now >= port.next_try) due.push_back(name);
+  for (const auto& name : due) step(name);
+  look_for_next_try();
+}
+
+void PortKeeper::interfaces_changed() {
+  for (auto& [name, port] : known_) {
+    if (!port.wanted || !lives_on_an_interface(*port.wanted)) continue;
+    if (port.state == State::kAbsent)
+      port.next_try = std::min(port.next_try, port.last_try + kEventPause);
+    port.saw_event = true;
+  }
+  look_for_next_try();
+}
+
+void PortKeeper::look_for_next_try() {
+  next_try_ = TimePoint::max();
+  for (const auto& [name, port] : known_)
+    if (port.state == State::kAbsent) next_try_ = std::min(next_try_, port.next_try);
+}
+
+// One thing at a time: what is under way calls again when it is done.
+void PortKeeper::step(const std::string& name) {
+  const auto it = known_.find(name);
+  if (it == known_.end()) return;
+  Port& port = it->second;
+  switch (port.state) {
+    case State::kAbsent:
+      if (!port.wanted) {
+        known_.erase(it);
+        settle(name);
+      } else if (p_.clock.now() >= port.next_try) {
+        arrive(name, port);
+      }
+      return;
+    case State::kThere:
+      if (!port.wanted || differs(port.spec, *port.wanted)) {
+        log::info("control", "port {} ({}): removed", port.spec.port_no, name);
+        leave(name, port);
+      } else if (std::exchange(port.wants_reset, false)) {
+        restart(name, port);
+      } else {
+        port.spec = *port.wanted;
+        p_.datapath.set_port_vlans({{port.spec.port_no, port.spec.vlan}});
+        settle(name);
+      }
+      return;
+    case State::kArriving:
+    case State::kRestarting:
+    case State::kLeaving: return;
+  }
+}
+
+std::function<void(Expected<void>)> PortKeeper::answer(
+    const std::string& name,
+    void (PortKeeper::*member)(const std::string&, const Expected<void>&)) {
+  return [this, alive = std::weak_ptr(alive_), name, member](const Expected<void>& result) {
+    if (alive.expired()) return;
+    (this->*member)(name, result);
+    look_for_next_try();
+  };
+}
+
+void PortKeeper::announce(Change change, const ofagent::PortInfo& info) {
+  p_.datapath.ports_changed();  // also forgets who was behind a port that cannot be used
+  p_.agent.port_changed(change, info);
+}
+
+void PortKeeper::arrive(const std::string& name, Port& port) {
+  port.state = State::kArriving;
+  port.spec = *port.wanted;
+  port.last_try = p_.clock.now();
+  port.saw_event = false;
+  p_.ports.request_add(port.spec, answer(name, &PortKeeper::arrived));
+}
+
+void PortKeeper::arrived(const std::string& name, const Expected<void>& result) {
+  Port& port = known_.at(name);
+  if (!result) {
+    failed(port, result.error().message);
+    if (port.wanted && !differs(port.spec, *port.wanted)) {
+      if (!port.spec.optional && unsettled_.contains(name))
+        problems_.push_back(result.error().message);
+      settle(name);
+    } else {
+      step(name);
+    }
+    return;
+  }
+  port.state = State::kThere;
+  port.pause = {};
+  port.reason.clear();
+  log::info("control", "port {} ({}): added, device {}", port.spec.port_no, name, port.spec.device);
+  if (const auto info = p_.backend.port(port.spec.port_no)) announce(Change::kAdded, *info);
+  step(name);
+}
+
+// Says so the first time, and when there is another reason: not at each try.
+void PortKeeper::failed(Port& port, const std::string& reason) {
+  const TimePoint now = p_.clock.now();
+  port.state = State::kAbsent;
+  port.pause = std::clamp(port.pause * 2, kFirstPause, kLongestPause);
+  port.last_try = now;
+  port.next_try = now + (port.saw_event ? kEventPause : port.pause);
+  const std::string before = std::exchange(port.reason, reason);
+  if (before == reason) return;
+  if (before.empty()) {
+    log::warn("control", "{}; it is taken as soon as it can be", reason);
+  } else {
+    log::info("control", "{}; it is taken as soon as it can be", reason);
+  }
+}
+
+void PortKeeper::leave(const std::string& name, Port& port) {
+  const auto info = p_.backend.port(port.spec.port_no);
+  port.state = State::kLeaving;
+  port.wants_reset = false;
+  p_.ports.request_remove(port.spec.port_no,
+                          [this, alive = std::weak_ptr(alive_), name](const Expected<void>&) {
+                            if (!alive.expired()) left(name);
+                          });
+  if (info) announce(Change::kDeleted, *info);
+}
+
+void PortKeeper::left(const std::string& name) {
+  Port& port = known_.at(name);
+  port.state = State::kAbsent;
+  port.next_try = p_.clock.now();
+  step(name);
+  look_for_next_try();
+}
+
+void PortKeeper::restart(const std::string& name, Port& port) {
+  port.state = State::kRestarting;
+  log::warn("control", "port {} ({}): its device asks for a reset and is restarted",
+            port.spec.port_no, name);
+  const flow::PortNo number = port.spec.port_no;
+  p_.ports.request_restart(number, answer(name, &PortKeeper::restarted));
+  if (const auto info = p_.backend.port(number)) {
+    known_.at(name).info = info;
+    announce(Change::kModified, *info);
+  }
+}
+
+void PortKeeper::restarted(const std::string& name, const Expected<void>& result) {
+  Port& port = known_.at(name);
+  if (!result) {
+    if (port.info) announce(Change::kDeleted, *port.info);
+    failed(port, result.error().message);
+  } else {
+    port.state = State::kThere;
+    log::info("control", "port {} ({}): restarted", port.spec.port_no, name);
+    if (const auto info = p_.backend.port(port.spec.port_no)) announce(Change::kModified, *info);
+  }
+  step(name);
+}
+
+void PortKeeper::device_event(flow::PortNo port_no, port::DeviceEvent event) {
+  const auto it = std::find_if(known_.begin(), known_.end(), [&](const auto& known) {
+    return known.second.state == State::kThere && known.second.spec.port_no == port_no;
+  });
+  if (it == known_.end()) return;
+  const std::string name = it->first;
+  if (event == port::DeviceEvent::kWantsReset) {
+    it->second.wants_reset = true;
+    step(name);
+    return;
+  }
+  log::warn("control", "port {} ({}): its device {} is gone; it is taken again when it is there",
+            port_no, name, it->second.spec.device);
+  it->second.reason = "its device is gone";
+  leave(name, it->second);
+}
+
+std::vector<port::AbsentPort> PortKeeper::absent() const {
+  std::vector<port::AbsentPort> out;
+  for (const auto& [name, port] : known_)
+    if (port.wanted && (port.state == State::kAbsent || port.state == State::kArriving))
+      out.push_back({*port.wanted, port.reason});
+  std::sort(out.begin(), out.end(),
+            [](const auto& a, const auto& b) { return a.spec.port_no < b.spec.port_no; });
+  return out;
+}
+
+}  // namespace lifeline::control
