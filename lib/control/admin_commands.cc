@@ -16,6 +16,7 @@
 #include "control/inband_commands.h"
 #include "control/metrics_page.h"
 #include "control/offload_command.h"
+#include "control/ports_command.h"
 #include "control/request.h"
 #include "control/trace_command.h"
 #include "flow/format.h"
@@ -73,45 +74,6 @@ class FlowsReply final : public AdminReply {
   bool first_ = true;
 };
 
-// The ports with every counter their drivers have. A driver may take a while for its own, so that
-// the control lcore goes back to its packets after each port.
-class VerbosePorts final : public AdminReply {
- public:
-  VerbosePorts(const port::PortSet& ports, json document)
-      : ports_(ports),
-        list_(std::move(document["ports"])),
-        absent_(std::move(document["absent"])) {}
-
-  bool next(std::string& out) override {
-    if (at_ == 0) out += "{\"ports\": [";
-    if (at_ < list_.size()) {
-      json& port = list_[at_];
-      json counters = json::object();
-      if (port["number"].is_number()) {
-        const auto extended = ports_.extended_stats(port["number"].get<flow::PortNo>());
-        if (extended) {
-          for (const auto& [name, value] : *extended) counters[name] = value;
-        }
-      }
-      port["xstats"] = std::move(counters);
-      if (at_ != 0) out += ',';
-      out += port.dump(-1, ' ', false, json::error_handler_t::replace);
-      ++at_;
-    }
-    if (at_ < list_.size()) return true;
-    out += "], \"absent\": ";
-    out += absent_.dump(-1, ' ', false, json::error_handler_t::replace);
-    out += '}';
-    return false;
-  }
-
- private:
-  const port::PortSet& ports_;
-  json list_;
-  json absent_;
-  std::size_t at_ = 0;
-};
-
 }  // namespace
 
 AdminCommands::AdminCommands(CommandParts parts) : p_(std::move(parts)), started_(p_.clock.now()) {}
@@ -123,9 +85,7 @@ std::unique_ptr<AdminReply> AdminCommands::handle(const json& request) const {
   if (command == "remotes") return remotes_reply(p_);
   if (command == "remote") return remote_command(p_, request);
   if (command == "in-band") return in_band_command(p_, request);
-  if (command == "ports" && flag(request, "verbose"))
-    return std::make_unique<VerbosePorts>(p_.ports, ports());
-  if (command == "ports") return admin_reply(ports());
+  if (command == "ports") return ports_reply(p_, flag(request, "verbose"));
   if (command == "log") return log(request);
   if (command == "capture") return capture_command(p_, request);
   if (command == "trace") return trace_command(p_, request);
@@ -141,43 +101,6 @@ std::unique_ptr<AdminReply> AdminCommands::handle(const json& request) const {
       fmt::format("there is no command '{}'; there are status, remotes, remote, in-band, flows, "
                   "ports, fdb, offload, stats, trace, capture, log and reload",
                   command));
-}
-
-json AdminCommands::ports() const {
-  json list = json::array();
-  for (const auto& status : p_.ports.status()) {
-    const bool is_local = status.port_no == flow::kPortLocal;
-    const auto counters = p_.backend.port_counters(status.port_no);
-    const port::PortEntry* entry = p_.ports.view()->find(status.port_no);
-    list.push_back({{"number", is_local ? json("LOCAL") : json(status.port_no)},
-                    {"name", is_local ? p_.local.name() : status.name},
-                    {"device", is_local ? "TAP" : status.device},
-                    {"driver", status.driver},
-                    {"mac", status.mac.to_string()},
-                    {"mtu", status.mtu},
-                    {"link", status.link_up ? "up" : "down"},
-                    {"speed_mbps", status.speed_mbps != 0 ? json(status.speed_mbps) : json()},
-                    {"vlans", entry == nullptr ? json() : json(entry->vlan.to_string())},
-                    {"rx_queues", status.n_rxq},
-                    {"tx_queues", status.n_txq},
-                    {"rx_packets", counters.rx_packets},
-                    {"rx_bytes", counters.rx_bytes},
-                    {"rx_dropped", counters.rx_dropped},
-                    {"rx_errors", counters.rx_errors},
-                    {"tx_packets", counters.tx_packets},
-                    {"tx_bytes", counters.tx_bytes},
-                    {"tx_dropped", counters.tx_dropped},
-                    {"tx_errors", counters.tx_errors}});
-  }
-  json absent = json::array();
-  for (const auto& [spec, reason] : p_.port_keeper.absent()) {
-    absent.push_back({{"number", spec.port_no},
-                      {"name", spec.name},
-                      {"device", spec.device},
-                      {"optional", spec.optional},
-                      {"reason", reason.empty() ? "it is being started" : reason}});
-  }
-  return {{"ports", std::move(list)}, {"absent", std::move(absent)}};
 }
 
 json AdminCommands::stats() const {

@@ -58,7 +58,6 @@ class AdminCommands {
   std::unique_ptr<AdminReply> metrics() const;
 
  private:
-  nlohmann::json ports() const;
   nlohmann::json stats() const;
   std::unique_ptr<AdminReply> log(const nlohmann::json& request) const;
 

@@ -96,13 +96,21 @@ ofagent::PortCounters AgentBackend::port_counters(flow::PortNo number) const {
   }
   const auto stats = ports_.stats(number);
   if (!stats) return out;
-  out.rx_packets = stats->rx_packets;
-  out.rx_bytes = stats->rx_bytes;
-  out.rx_dropped = stats->rx_missed + stats->rx_no_mbuf;
-  out.rx_errors = stats->rx_errors;
-  out.tx_packets = stats->tx_packets;
-  out.tx_bytes = stats->tx_bytes;
-  out.tx_errors = stats->tx_errors;
+  const Duration age = out.age;
+  out = counters_of(*stats);
+  out.age = age;
+  return out;
+}
+
+ofagent::PortCounters AgentBackend::counters_of(const port::PortStats& stats) {
+  ofagent::PortCounters out;
+  out.rx_packets = stats.rx_packets;
+  out.rx_bytes = stats.rx_bytes;
+  out.rx_dropped = stats.rx_missed + stats.rx_no_mbuf;
+  out.rx_errors = stats.rx_errors;
+  out.tx_packets = stats.tx_packets;
+  out.tx_bytes = stats.tx_bytes;
+  out.tx_errors = stats.tx_errors;
   return out;
 }
 

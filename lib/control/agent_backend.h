@@ -23,6 +23,8 @@ class AgentBackend final : public ofagent::Backend {
   std::vector<ofagent::PortInfo> ports() const override;
   std::optional<ofagent::PortInfo> port(flow::PortNo number) const override;
   ofagent::PortCounters port_counters(flow::PortNo number) const override;
+  // What OpenFlow shows of a driver's counters. Pure.
+  static ofagent::PortCounters counters_of(const port::PortStats& stats);
   Expected<void> set_port_config(flow::PortNo number, std::uint32_t config,
                                  std::uint32_t mask) override;
   ofagent::TableCounters table_counters(std::uint8_t table_id) const override;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "control/figures.h"
+#include "control/ports_command.h"
 #include "flow/format.h"
 
 namespace lifeline::control {
@@ -77,7 +78,13 @@ constexpr std::array<WorkerFamily, 6> kWorkerFamilies = {{
 
 class MetricsPage final : public AdminReply {
  public:
-  MetricsPage(const CommandParts& parts, Duration uptime) : p_(parts), uptime_(uptime) {}
+  MetricsPage(const CommandParts& parts, Duration uptime)
+      : p_(parts), uptime_(uptime), asked_(parts) {}
+
+  void when_ready(std::function<void()> ready) override {
+    if (step_ != Step::kLookAtPorts) return ready();
+    asked_.ask(/*extended=*/false, std::move(ready));
+  }
 
   bool next(std::string& out) override {
     switch (step_) {
@@ -170,7 +177,7 @@ class MetricsPage final : public AdminReply {
     time("lcore_idle_seconds", "Time of turns that found none.", &Stats::idle_cycles);
   }
 
-  // One at a time: a driver may take a while for its counters. False: that was the last.
+  // One at a time. False: that was the last.
   bool look_at_ports() {
     if (ports_.empty() && !std::exchange(listed_, true)) status_ = p_.ports.status();
     if (ports_.size() >= status_.size()) return false;
@@ -181,7 +188,7 @@ class MetricsPage final : public AdminReply {
                                label_value(is_local ? p_.local.name() : s.name)),
          .up = s.link_up,
          .speed_mbps = s.speed_mbps,
-         .counters = p_.backend.port_counters(s.port_no)});
+         .counters = asked_.of(s.port_no)});
     return ports_.size() < status_.size();
   }
 
@@ -268,6 +275,7 @@ class MetricsPage final : public AdminReply {
   Step step_ = Step::kSwitch;
   bool listed_ = false;
   std::vector<port::PortStatus> status_;
+  AskedCounters asked_;
   std::vector<PortFigures> ports_;
   std::vector<flow::RuleId> rules_;
   std::size_t at_rule_ = 0;

@@ -110,6 +110,14 @@ class Connection final : public std::enable_shared_from_this<Connection<Shared>>
 
   void next() {
     if (!page_ || shared_->stopped) return linger();
+    // Not at once: the page is inside a call of when_ready(), and may go in send_piece().
+    page_->when_ready([self = this->shared_from_this()] {
+      asio::post(self->socket_.get_executor(), [self] { self->send_piece(); });
+    });
+  }
+
+  void send_piece() {
+    if (!page_ || shared_->stopped) return linger();
     output_.clear();
     if (!page_->next(output_)) page_.reset();
     write();

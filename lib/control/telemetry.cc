@@ -137,6 +137,17 @@ void Telemetry::step(const std::weak_ptr<Source>& source,
   const auto asked = source.lock();
   if (!asked || asked->io == nullptr) return;
   if (!question->reply) question->reply = asked->figures(question->name);
+  question->reply->when_ready([source, question] {
+    const auto ready = source.lock();
+    if (ready && ready->io != nullptr)
+      asio::post(*ready->io, [source, question] { piece(source, question); });
+  });
+}
+
+void Telemetry::piece(const std::weak_ptr<Source>& source,
+                      const std::shared_ptr<Question>& question) {
+  const auto asked = source.lock();
+  if (!asked || asked->io == nullptr) return;
   const bool more = question->reply->next(question->text);
   const std::lock_guard lock(question->mutex);
   if (more && !question->abandoned) {

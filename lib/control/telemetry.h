@@ -36,6 +36,7 @@ class Telemetry {
   struct Source;
   struct Question;
   static void step(const std::weak_ptr<Source>& source, const std::shared_ptr<Question>& question);
+  static void piece(const std::weak_ptr<Source>& source, const std::shared_ptr<Question>& question);
   friend int answer_telemetry(const char* command, const char* parameters, void* data);
   static std::shared_ptr<Source> current();
   std::shared_ptr<Source> source_;
