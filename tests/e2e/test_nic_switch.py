@@ -2,6 +2,9 @@
 
 from lab import case, openflow
 
+# Not the local port's, as which it would be dropped at once.
+HOST = "src_mac=02:00:00:00:0a:0a"
+
 
 class SwitchOnNic(case.LabTest):
     def generate(self, lifeline, text):
@@ -18,10 +21,12 @@ class SwitchOnNic(case.LabTest):
                 session = controller.session(after=known)
                 # Known flows and new ones, ARP, and SYNs to the controller, into the uplink: slow ones, for two cores.
                 for source in ("flows", "newflows", "arp", "syn,dst_ip=10.0.0.1,dst_port=6653"):
-                    self.generate(lifeline, f"gen={source},rate=20000")
+                    self.generate(lifeline, f"gen={source},rate=20000,{HOST}")
                     session.echo()
                 self.generate(lifeline, "gen=none")
                 self.assertEqual(lifeline.hidden_letters(), "abcdefghi")
+                spoofed = [d["count"] for d in lifeline.ctl_json("stats")["drops"] if d["name"] == "local_mac_spoofed"]
+                self.assertEqual(spoofed, [0], "the floods were a stranger's")
                 lifeline.stop()
 
     def test_a_nic_that_asks_for_a_reset_gets_its_rules_back_and_the_session_stays(self):
