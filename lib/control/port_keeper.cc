@@ -53,7 +53,7 @@ void PortKeeper::want(const std::vector<port::PortSpec>& wanted, Done done) {
   std::vector<std::string> changed;
   for (auto& [name, port] : known_) {
     if (std::any_of(wanted.begin(), wanted.end(),
-                    [&](const auto& spec) { return spec.name == name; }))
+                    [&name = name](const auto& spec) { return spec.name == name; }))
       continue;
     port.wanted.reset();
     changed.push_back(name);

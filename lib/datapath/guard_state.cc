@@ -36,8 +36,8 @@ bool GuardState::is_protected(const MacAddress& mac) const {
 
 bool GuardState::wants_dhcp(const FlowKey& key) const {
   return guards_.enabled && guards_.local_mac.has_value() && !guards_.local_mac->is_zero() &&
-         key.in_port != flow::kPortLocal && key.is_ipv4() && key.ip_proto == packet::kProtoUdp &&
-         key.tp_src == be16{packet::kDhcpServerPort} &&
+         key.in_port != flow::kPortLocal && key.is_ipv4() && key.ip_frag == 0 &&
+         key.ip_proto == packet::kProtoUdp && key.tp_src == be16{packet::kDhcpServerPort} &&
          key.tp_dst == be16{packet::kDhcpClientPort} && in_management_vlan(key);
 }
 

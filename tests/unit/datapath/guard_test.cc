@@ -59,6 +59,9 @@ TEST_F(DhcpGuard, LeavesOutWhatIsNotOurReply) {
   Frame hlen = dhcp(false, kLocalMac, kXid);
   hlen[14 + 20 + 8 + 2] = std::byte{5};
   EXPECT_EQ(delivered(hlen), 0u);
+  Frame first_fragment = dhcp(false, kLocalMac, kXid);
+  first_fragment[14 + 6] |= std::byte{0x20};
+  EXPECT_EQ(delivered(first_fragment), 0u) << "not whole";
   EXPECT_EQ(delivered(dhcp(false, kLocalMac, kXid)), 1u) << "and ours still comes";
 }
 
