@@ -248,6 +248,7 @@ void ControlLoop::sleep(TimePoint now) {
   TimePoint deadline = std::min(now + kLongestSleep, next_housekeeping_);
   deadline = std::min({deadline, p_.inband.next_deadline(), p_.port_keeper.next_deadline()});
   if (const auto agent = p_.agent.next_deadline()) deadline = std::min(deadline, *agent);
+  for (const auto& link : p_.links) deadline = std::min(deadline, link->next_deadline());
   // What was retired waits for the workers, who do not say when they are done.
   if (p_.retired.pending() > 0) deadline = std::min(deadline, now + std::chrono::milliseconds{1});
   if (deadline <= now) return;

@@ -33,6 +33,9 @@ bool is_ours(asio::io_context& io, const asio::ip::address& address) {
   return error.value() != EADDRNOTAVAIL;
 }
 
+// An echo that takes longer than this to be answered may be one that went the wrong way.
+constexpr Duration kEchoTime = std::chrono::milliseconds{250};
+
 // The kernel would reach the remote now, from whatever address. Sends nothing.
 bool has_source_for(asio::io_context& io, const asio::ip::tcp::endpoint& remote) {
   const asio::ip::udp::endpoint endpoint(remote.address(), remote.port());
@@ -229,7 +232,7 @@ void ControllerLink::poll(TimePoint now) {
   const Duration silence = now - session_->last_input();
   if (silence < probe_interval_) {
     missed_echo_told_ = false;
-  } else if (!missed_echo_told_ && silence > probe_interval_ + std::chrono::milliseconds{500}) {
+  } else if (!missed_echo_told_ && silence >= probe_interval_ + kEchoTime) {
     missed_echo_told_ = true;
     inband_.on_missed_echo(remote_->id);
   }
@@ -237,6 +240,11 @@ void ControllerLink::poll(TimePoint now) {
   if (silence >= probe_interval_ &&
       inband_.way_changed_at(remote_->id) > session_->last_input() + probe_interval_)
     session_->extend_probe();
+}
+
+TimePoint ControllerLink::next_deadline() const {
+  if (!session_ || missed_echo_told_) return TimePoint::max();
+  return session_->last_input() + probe_interval_ + kEchoTime;
 }
 
 void ControllerLink::try_now() {

@@ -60,6 +60,8 @@ class ControllerLink {
   void set_addresses(std::vector<IpAddress> addresses);
   // After each run of the agent.
   void poll(TimePoint now);
+  // When poll() has something to do that nothing else announces; TimePoint::max(): never.
+  TimePoint next_deadline() const;
   // Something changed that may have made the remote reachable (address, route, neighbour): a SYN
   // that has been unanswered for long is sent again. Ignored when connected.
   void try_now();
