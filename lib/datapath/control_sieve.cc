@@ -18,7 +18,7 @@ constexpr std::size_t kIpv6Bytes = 40;
 constexpr std::size_t kArpBytes = 28;
 constexpr std::size_t kMostTags = 2;  // a third is no tag to the parser either
 // Of IPv6 (RFC 8200, 4.1) that the parser goes through.
-constexpr std::uint8_t kHopByHop = 0, kRouting = 43, kAuth = 51, kDestination = 60;
+constexpr std::uint8_t kHopByHop = 0, kRouting = 43, kFragment = 44, kAuth = 51, kDestination = 60;
 
 std::uint16_t u16(const std::uint8_t* p) { return static_cast<std::uint16_t>(p[0] << 8 | p[1]); }
 
@@ -158,6 +158,7 @@ bool ControlSieve::ipv6(Bytes frame, std::size_t l3) const {
     // What is behind them the tables may say: MLD has a hop-by-hop header (RFC 3810, 5).
     case kHopByHop:
     case kRouting:
+    case kFragment:
     case kAuth:
     case kDestination: return true;
     default: return false;
