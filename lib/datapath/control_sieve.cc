@@ -6,6 +6,7 @@
 #include "packet/dhcpv6_view.h"
 #include "packet/flow_key.h"
 #include "packet/nd_view.h"
+#include "packet/parse.h"
 #include "packet/path_mtu_view.h"
 
 namespace lifeline::datapath {
@@ -17,8 +18,6 @@ constexpr std::size_t kIpv4Bytes = 20;
 constexpr std::size_t kIpv6Bytes = 40;
 constexpr std::size_t kArpBytes = 28;
 constexpr std::size_t kMostTags = 2;  // a third is no tag to the parser either
-// Of IPv6 (RFC 8200, 4.1) that the parser goes through.
-constexpr std::uint8_t kHopByHop = 0, kRouting = 43, kFragment = 44, kAuth = 51, kDestination = 60;
 
 std::uint16_t u16(const std::uint8_t* p) { return static_cast<std::uint16_t>(p[0] << 8 | p[1]); }
 
@@ -156,12 +155,7 @@ bool ControlSieve::ipv6(Bytes frame, std::size_t l3) const {
     case packet::kProtoUdp: return is_dhcpv6(u16(ports), u16(ports + 2));
     case packet::kProtoIcmpv6: return is_nd(ports[0]);
     // What is behind them the tables may say: MLD has a hop-by-hop header (RFC 3810, 5).
-    case kHopByHop:
-    case kRouting:
-    case kFragment:
-    case kAuth:
-    case kDestination: return true;
-    default: return false;
+    default: return packet::is_ipv6_extension(p[6]);
   }
 }
 

@@ -216,10 +216,7 @@ bool walk_extensions(Cursor& c, FlowKey& key) {
       if (c.left() >= 8) order.see(number, 0);
       break;
     }
-    const bool is_extension = number == kNextHopByHop || number == kNextRouting ||
-                              number == kNextFragment || number == kNextAuth ||
-                              number == kNextDestination;
-    if (!is_extension) {
+    if (!is_ipv6_extension(number)) {
       transport = true;
       break;
     }
@@ -284,6 +281,11 @@ void parse_payload(const Cursor& c, FlowKey& key, Layers& layers) {
 }
 
 }  // namespace
+
+bool is_ipv6_extension(std::uint8_t number) {
+  return number == kNextHopByHop || number == kNextRouting || number == kNextFragment ||
+         number == kNextAuth || number == kNextDestination;
+}
 
 FlowKey parse(std::span<const std::byte> frame, std::uint32_t in_port, Layers* layers) {
   FlowKey key;

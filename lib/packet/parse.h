@@ -16,6 +16,10 @@ struct Layers {
   std::uint16_t l4 = 0;    // TCP, UDP, SCTP, ICMP, ICMPv6 header (not of later fragments)
 };
 
+// The number of an IPv6 extension header (RFC 8200, 4.1) that parse() walks over, to what is
+// behind.
+bool is_ipv6_extension(std::uint8_t number);
+
 // Parses an Ethernet frame (without FCS). At most two VLAN tags (TPID 0x8100, 0x88a8) are skipped;
 // a third is the eth_type. IEEE 802.3 frames have the type of their SNAP header or kEthTypeNone. An
 // IP length ends the datagram: bytes behind it are padding; one that points behind the frame is a
