@@ -102,9 +102,8 @@ void Lane::op_upcall(Packet& p, Op op, const std::uint64_t* data) {
 }
 
 bool Lane::may_raise(PortNo in_port, std::uint8_t reason) {
-  const std::uint8_t index = world_.view->index_of[in_port];
-  PortMeters& meters = meters_[std::min<std::size_t>(index, meters_.size() - 1)];
-  return meters.packet_in[std::min<std::size_t>(reason, kPacketInReasons - 1)].take(now_tsc_);
+  return meters_of(in_port).packet_in[std::min<std::size_t>(reason, kPacketInReasons - 1)].take(
+      now_tsc_);
 }
 
 // Sends a packet up to the control lcore as a packet-in.
@@ -117,8 +116,8 @@ void Lane::raise(rte_mbuf* m, const MbufNote& note) {
   }
 }
 
-Lane::PortMeters& Lane::meters_of(const Packet& p) {
-  const std::uint8_t index = world_.view->index_of[p.in_port];
+Lane::PortMeters& Lane::meters_of(PortNo in_port) {
+  const std::uint8_t index = world_.view->index_of[in_port];
   return meters_[std::min<std::size_t>(index, meters_.size() - 1)];
 }
 
@@ -182,7 +181,7 @@ void Lane::op_dhcp_guard(Packet& p) {
   packet::Layers layers;
   packet::parse(frame, p.in_port, &layers);
   if (!is_our_dhcp_reply(frame, layers.l4, *world_.guards, shared_.dhcp_xids, now_s_)) return;
-  if (!meters_of(p).dhcp.take(now_tsc_) && !is_from_known_next_hop(p)) {
+  if (!meters_of(p.in_port).dhcp.take(now_tsc_) && !is_from_known_next_hop(p)) {
     count_drop(DropReason::kDhcpGuardMetered, p.m);
     return;
   }
@@ -190,7 +189,7 @@ void Lane::op_dhcp_guard(Packet& p) {
 }
 
 void Lane::op_next_hop_guard(Packet& p) {
-  if (meters_of(p).next_hop.take(now_tsc_)) {
+  if (meters_of(p.in_port).next_hop.take(now_tsc_)) {
     copy_to_local(p);
   } else if (shared_.config.next_hop_arps_per_s != 0) {
     count_drop(DropReason::kNextHopMetered, p.m);
@@ -202,7 +201,7 @@ void Lane::op_path_mtu_guard(Packet& p) {
   packet::Layers layers;
   const packet::FlowKey key = packet::parse(frame, p.in_port, &layers);
   if (!is_our_path_mtu(frame, key, layers.l4, *world_.guards)) return;
-  if (meters_of(p).path_mtu.take(now_tsc_)) {
+  if (meters_of(p.in_port).path_mtu.take(now_tsc_)) {
     copy_to_local(p);
   } else {
     count_drop(DropReason::kPathMtuMetered, p.m);
@@ -265,7 +264,7 @@ void Lane::op_normal(Packet& p, Op op, CachedDecision* memo) {
   if (hidden) count_unsteered(p, op);
   // Not for LOCAL only: (h) and (i) together would else be a tunnel of any rate.
   const bool stranger = hidden && p.in_port != flow::kPortLocal && !is_from_known_next_hop(p);
-  if (stranger && !meters_of(p).inband.take(now_tsc_)) {
+  if (stranger && !meters_of(p.in_port).inband.take(now_tsc_)) {
     count_drop(DropReason::kInbandMetered, p.m);
     return;
   }

@@ -31,7 +31,7 @@ void Lane::op_nd_guard(Packet& p, Op op) {
       }
       break;
   }
-  PortMeters& meters = meters_of(p);
+  PortMeters& meters = meters_of(p.in_port);
   if ((dhcp ? meters.dhcp : meters.next_hop).take(now_tsc_)) {
     copy_to_local(p);
   } else {

@@ -192,8 +192,8 @@ void Lane::run_hit(CachedDecision& d, rte_mbuf* packet, PortNo in_port) {
 bool Lane::prove(Entry& entry, const ExactKey& key) {
   CachedDecision& d = entry.data;
   const packet::FlowKey raw = expand(key);
-  const packet::FlowKey seen = in_vlan(*world_.view, raw).value_or(raw);
-  if (shared_.tables.unchanged(d.version, world_.version, raw, seen, d.visited)) {
+  const auto seen = in_vlan(*world_.view, raw);
+  if (shared_.tables.unchanged(d.version, world_.version, raw, seen ? *seen : raw, d.visited)) {
     d.version = world_.version;
     stats_.revalidated.add(1);
     return true;
@@ -208,10 +208,7 @@ void Lane::decide_miss(rte_mbuf* packet, const ExactKey& key, std::uint32_t hash
     run_cached(entry->data, packet, in_port);
     return;
   }
-  if (!has_room_for_miss(packet, in_port)) {
-    drop(packet, sheds_misses_ ? DropReason::kShed : DropReason::kMissShed);
-    return;
-  }
+  if (!admit_miss(packet, in_port)) return;
   stats_.misses.add(1);
   translate(world_, expand(key), packet, scratch_.get(), decision_.get());
   if (entry != nullptr) slab_.release(entry->data.block);
@@ -233,10 +230,7 @@ void Lane::decide_miss(rte_mbuf* packet, const ExactKey& key, std::uint32_t hash
 
 void Lane::process_wide(rte_mbuf* packet, PortNo in_port) {
   stats_.wide_packets.add(1);
-  if (!has_room_for_miss(packet, in_port)) {
-    drop(packet, sheds_misses_ ? DropReason::kShed : DropReason::kMissShed);
-    return;
-  }
+  if (!admit_miss(packet, in_port)) return;
   const packet::FlowKey key = packet::parse(linear(packet, scratch_.get()), in_port);
   translate(world_, key, packet, scratch_.get(), decision_.get());
   run(*decision_, packet, in_port);

@@ -143,7 +143,8 @@ class Lane {
   void count_rules(const CachedDecision& d, std::uint32_t bytes);
 
   // -- shed.cc
-  bool has_room_for_miss(const rte_mbuf* packet, PortNo in_port);
+  // False: there is no room for another miss, and the packet is gone, and counted.
+  bool admit_miss(rte_mbuf* packet, PortNo in_port);
   bool is_saved(const rte_mbuf* packet, PortNo in_port);
 
   // -- execute.cc: from operations to outputs
@@ -175,7 +176,7 @@ class Lane {
   // `vlan`: from NORMAL.
   void to_local(Packet& p, bool last, bool inband,
                 std::optional<std::uint16_t> vlan = std::nullopt);
-  PortMeters& meters_of(const Packet& p);
+  PortMeters& meters_of(PortNo in_port);
   bool is_from_known_next_hop(const Packet& p) const;
   void copy_to_local(Packet& p);
   void raise(rte_mbuf* m, const MbufNote& note);

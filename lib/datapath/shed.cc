@@ -24,14 +24,16 @@ std::span<const std::uint8_t> first_bytes(const rte_mbuf* m) {
 
 }  // namespace
 
-bool Lane::has_room_for_miss(const rte_mbuf* packet, PortNo in_port) {
+bool Lane::admit_miss(rte_mbuf* packet, PortNo in_port) {
   if (misses_left_ != 0 && !sheds_misses_) [[likely]] {
     --misses_left_;
     return true;
   }
   if (control_misses_left_ == 0 || !world_.guards->sieve().may_be_control(first_bytes(packet)) ||
-      !is_saved(packet, in_port))
+      !is_saved(packet, in_port)) {
+    drop(packet, sheds_misses_ ? DropReason::kShed : DropReason::kMissShed);
     return false;
+  }
   --control_misses_left_;
   return true;
 }
@@ -46,10 +48,8 @@ bool Lane::is_saved(const rte_mbuf* packet, PortNo in_port) {
   if (world_.tables->lookup_hidden(key, world_.version) == nullptr &&
       !is_guards_affair(guards, key) && !wants_relay(guards, key))
     return false;
-  const std::uint16_t vlan = vlan_of(*world_.view, in_port, packet).value_or(0);
-  if (is_known_next_hop(guards, shared_.fdb, vlan, key.eth_src, in_port)) return true;
-  const std::uint8_t index = world_.view->index_of[in_port];
-  return meters_[std::min<std::size_t>(index, meters_.size() - 1)].overload.take(now_tsc_);
+  if (is_known_next_hop(guards, shared_.fdb, key.vlan_vid(), key.eth_src, in_port)) return true;
+  return meters_of(in_port).overload.take(now_tsc_);
 }
 
 void Lane::shed(rte_mbuf** packets, std::uint32_t n, PortNo in_port, bool hits) {
