@@ -202,19 +202,15 @@ void PortKeeper::leave(const std::string& name, Port& port) {
   const auto info = p_.backend.port(port.spec.port_no);
   port.state = State::kLeaving;
   port.wants_reset = false;
-  p_.ports.request_remove(port.spec.port_no,
-                          [this, alive = std::weak_ptr(alive_), name](const Expected<void>&) {
-                            if (!alive.expired()) left(name);
-                          });
+  p_.ports.request_remove(port.spec.port_no, answer(name, &PortKeeper::left));
   if (info) announce(Change::kDeleted, *info);
 }
 
-void PortKeeper::left(const std::string& name) {
+void PortKeeper::left(const std::string& name, const Expected<void>&) {
   Port& port = known_.at(name);
   port.state = State::kAbsent;
   port.next_try = p_.clock.now();
   step(name);
-  look_for_next_try();
 }
 
 void PortKeeper::restart(const std::string& name, Port& port) {

@@ -83,7 +83,7 @@ class PortKeeper {
   void arrive(const std::string& name, Port& port);
   void arrived(const std::string& name, const Expected<void>& result);
   void leave(const std::string& name, Port& port);
-  void left(const std::string& name);
+  void left(const std::string& name, const Expected<void>&);
   void restart(const std::string& name, Port& port);
   void restarted(const std::string& name, const Expected<void>& result);
   void failed(Port& port, const std::string& reason);

@@ -195,6 +195,7 @@ Expected<void> EthdevPort::start_device() {
     return make_error("port {}: device {} does not start: {}", spec_.name, spec_.device,
                       std::strerror(-rc));
   started_ = true;
+  lag_sign_ = find_lag_sign();
   return {};
 }
 
@@ -227,7 +228,7 @@ void EthdevPort::stop() {
     log::debug("port", "port {}: stop: {}", spec_.name, std::strerror(-rc));
 }
 
-LagSign EthdevPort::lag_sign() const {
+LagSign EthdevPort::find_lag_sign() const {
   if (rte_eth_rx_queue_count(ethdev_id_, 0) >= 0) return LagSign::kQueueCount;
   // Endless sources: a file that is replayed, nothing at all.
   if (limits_.driver == "net_pcap" || limits_.driver == "net_null") return LagSign::kNone;

@@ -97,7 +97,7 @@ class EthdevPort {
   std::uint16_t ethdev_id() const { return ethdev_id_; }
   bool started() const { return started_; }
   // Of a started device's RX queues.
-  LagSign lag_sign() const;
+  LagSign lag_sign() const { return lag_sign_; }                    // as of start()
   std::uint16_t rx_descriptors() const { return rx_descriptors_; }  // of each
   // nullptr: the port has none; status().control_queue_reason says why.
   ControlQueue* control_queue() const { return control_queue_.get(); }
@@ -123,6 +123,7 @@ class EthdevPort {
   Expected<void> configure_queues();
   Expected<void> set_up_queues(QueueCounts queues);
   Expected<void> start_device();
+  LagSign find_lag_sign() const;
   Expected<void> prove_control_queue();
   std::string device_arguments() const;
   static int on_ethdev_event(std::uint16_t id, rte_eth_event_type event, void* self, void*);
@@ -135,6 +136,7 @@ class EthdevPort {
   bool created_ = false;
   bool started_ = false;
   std::uint16_t rx_descriptors_ = 0;
+  LagSign lag_sign_ = LagSign::kNone;
   std::uint64_t life_;
   std::function<void(DeviceEvent)> on_event_;  // empty: not watched
   std::uint32_t n_slots_ = 1;                  // as of configure()

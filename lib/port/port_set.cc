@@ -259,13 +259,19 @@ void PortSet::give_up_index(PortView& next, const EthdevPort& port) {
   leaving_->set(port.index);
 }
 
-std::shared_ptr<EthdevPort> PortSet::take_out(flow::PortNo port_no) {
+std::shared_ptr<EthdevPort> PortSet::extract(flow::PortNo port_no) {
   const auto it = std::find_if(ports_.begin(), ports_.end(),
                                [port_no](const auto& p) { return p->status().port_no == port_no; });
   if (it == ports_.end()) return nullptr;
   std::shared_ptr<EthdevPort> port = std::move(*it);
   ports_.erase(it);
   port->unwatch();
+  return port;
+}
+
+std::shared_ptr<EthdevPort> PortSet::take_out(flow::PortNo port_no) {
+  std::shared_ptr<EthdevPort> port = extract(port_no);
+  if (!port) return nullptr;
   auto next = copy_view();
   give_up_index(*next, *port);
   deal_rx_queues(*next);

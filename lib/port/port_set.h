@@ -263,6 +263,8 @@ class PortSet {
   Expected<void> come_back(const std::shared_ptr<EthdevPort>& port, Expected<void> restarted);
   void insert(std::vector<std::unique_ptr<EthdevPort>> ports);
   void insert(std::vector<std::shared_ptr<EthdevPort>> ports);
+  // Out of ports_, unwatched; nullptr: there is no such port.
+  std::shared_ptr<EthdevPort> extract(flow::PortNo port_no);
   std::shared_ptr<EthdevPort> take_out(flow::PortNo port_no);
   using LinkReading = std::pair<std::shared_ptr<EthdevPort>, LinkState>;
   std::vector<flow::PortNo> apply_links(const std::vector<LinkReading>& readings);

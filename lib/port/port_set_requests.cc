@@ -103,12 +103,8 @@ void PortSet::request_remove(flow::PortNo port_no, Done done) {
 
 // Out of everybody's hands, but with its place in the view; nullptr: there is no such port.
 std::shared_ptr<EthdevPort> PortSet::set_aside(flow::PortNo port_no) {
-  const auto it = std::find_if(ports_.begin(), ports_.end(),
-                               [port_no](const auto& p) { return p->status().port_no == port_no; });
-  if (it == ports_.end()) return nullptr;
-  std::shared_ptr<EthdevPort> port = std::move(*it);
-  ports_.erase(it);
-  port->unwatch();
+  std::shared_ptr<EthdevPort> port = extract(port_no);
+  if (!port) return nullptr;
   Aside aside{port, port->status()};
   aside.status.link_up = false;
   aside.status.control_queue.reset();
