@@ -66,18 +66,19 @@ json name_json(const CommandParts& parts, const ControllerLink& link) {
   const resolve::NameStatus* const name = parts.names.status(link.host());
   if (name == nullptr) return {};
   const TimePoint now = parts.clock.now();
-  const bool asked_now = name->due == TimePoint::max();
-  return {{"host", name->host},
-          {"addresses", addresses_json(name->addresses)},
-          {"old_addresses", addresses_json(link.addresses().old())},
-          {"resolvers", addresses_json(parts.names.resolvers())},
-          {"ttl_s", std::chrono::duration_cast<std::chrono::seconds>(name->ttl).count()},
-          {"answered_ms_ago", age_ms(now, name->answered_at)},
-          {"asked_again_in_ms",
-           asked_now ? json() : json(ms(std::max(name->due - now, Duration::zero())))},
-          {"questions", name->questions},
-          {"failures", name->failures},
-          {"last_error", name->last_error}};
+  const TimePoint due = parts.names.due(link.host());
+  const bool asked_now = due == TimePoint::max();
+  return {
+      {"host", name->host},
+      {"addresses", addresses_json(name->addresses)},
+      {"old_addresses", addresses_json(link.addresses().old())},
+      {"resolvers", addresses_json(parts.names.resolvers())},
+      {"ttl_s", std::chrono::duration_cast<std::chrono::seconds>(name->ttl).count()},
+      {"answered_ms_ago", age_ms(now, name->answered_at)},
+      {"asked_again_in_ms", asked_now ? json() : json(ms(std::max(due - now, Duration::zero())))},
+      {"questions", name->questions},
+      {"failures", name->failures},
+      {"last_error", name->last_error}};
 }
 
 json link_json(const CommandParts& parts, const ControllerLink& link) {

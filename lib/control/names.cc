@@ -11,15 +11,6 @@ namespace {
 
 constexpr std::string_view kLibrary = "control";
 
-std::string list_of(const std::vector<IpAddress>& addresses) {
-  std::string out;
-  for (const IpAddress& ip : addresses) {
-    if (!out.empty()) out += ", ";
-    out += ip.to_string();
-  }
-  return out;
-}
-
 }  // namespace
 
 Names::Names(asio::io_context& io, const Clock& clock, std::function<void()> changed,
@@ -75,7 +66,7 @@ std::vector<IpAddress> Names::addresses(std::string_view host) const {
 void Names::on_servers(std::vector<IpAddress> servers) {
   resolvers_ = std::move(servers);
   resolvers_known_ = true;
-  log::info(kLibrary, "resolvers: {}", resolvers_.empty() ? "none" : list_of(resolvers_));
+  log::info(kLibrary, "resolvers: {}", resolvers_.empty() ? "none" : resolve::list_of(resolvers_));
   for (const IpAddress& ip : resolvers_) {
     if (!ip.is_loopback() || !given_.empty()) continue;
     log::warn(kLibrary,
@@ -93,7 +84,7 @@ void Names::on_answer(std::uint64_t question, const Expected<resolve::Answer>& a
   if (!answer && news.error)
     log::info(kLibrary, "{}; asked again until there is an answer", answer.error().message);
   if (answer && (news.addresses || news.error))
-    log::info(kLibrary, "{} is {}, for {} s", news.name->host, list_of(answer->addresses),
+    log::info(kLibrary, "{} is {}, for {} s", news.name->host, resolve::list_of(answer->addresses),
               std::chrono::duration_cast<std::chrono::seconds>(answer->ttl).count());
   if (news.addresses) changed_();
   arm();

@@ -42,6 +42,8 @@ class Names {
   std::vector<IpAddress> addresses(std::string_view host) const;
   // nullptr: no such name. Valid until something else is called.
   const resolve::NameStatus* status(std::string_view host) const { return book_.find(host); }
+  // When it is asked for next: NameBook::due().
+  TimePoint due(std::string_view host) const { return book_.due(host); }
   // Whom we ask; none without names, or as long as nobody is known.
   const std::vector<IpAddress>& resolvers() const { return resolvers_; }
 

@@ -14,4 +14,13 @@ bool is_usable(const IpAddress& ip) {
   return !v6.is_multicast() && !v6.is_link_local() && !mapped;
 }
 
+std::string list_of(const std::vector<IpAddress>& addresses) {
+  std::string out;
+  for (const IpAddress& ip : addresses) {
+    if (!out.empty()) out += ", ";
+    out += ip.to_string();
+  }
+  return out;
+}
+
 }  // namespace lifeline::resolve

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -22,5 +23,8 @@ struct Answer {
 // An address that a connection can be made to: one host's, and not of a link (fe80::/10), which
 // means nothing without the link. What DNS says is a stranger's word.
 bool is_usable(const IpAddress& ip);
+
+// For people: "10.0.0.1, 10.0.0.2".
+std::string list_of(const std::vector<IpAddress>& addresses);
 
 }  // namespace lifeline::resolve

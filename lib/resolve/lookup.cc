@@ -12,15 +12,6 @@
 namespace lifeline::resolve {
 namespace {
 
-std::string names_of(const std::vector<IpAddress>& servers) {
-  std::string out;
-  for (const IpAddress& ip : servers) {
-    if (!out.empty()) out += ", ";
-    out += ip.to_string();
-  }
-  return out;
-}
-
 int set_servers(ares_channel channel, const std::vector<IpAddress>& servers, std::uint16_t port) {
   std::vector<ares_addr_port_node> nodes(servers.size());
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -73,7 +64,7 @@ Answer answer_in(const ares_addrinfo& info) {
 
 Lookup::Lookup(std::uint64_t id, std::string host, const std::vector<IpAddress>& servers,
                Limits limits)
-    : id_(id), host_(std::move(host)), whom_(names_of(servers)) {
+    : id_(id), host_(std::move(host)), whom_(list_of(servers)) {
   static std::once_flag once;
   std::call_once(once, [] { ares_library_init(ARES_LIB_INIT_ALL); });
   // Nothing is taken from the host's own resolv.conf: the servers are given, names are complete.

@@ -5,16 +5,24 @@
 
 namespace lifeline::resolve {
 
-NameBook::Name* NameBook::name_of(std::string_view host) {
+const NameBook::Name* NameBook::name_of(std::string_view host) const {
   const auto it = std::find_if(names_.begin(), names_.end(),
                                [&](const Name& n) { return n.status.host == host; });
   return it == names_.end() ? nullptr : &*it;
 }
 
+NameBook::Name* NameBook::name_of(std::string_view host) {
+  return const_cast<Name*>(std::as_const(*this).name_of(host));
+}
+
 const NameStatus* NameBook::find(std::string_view host) const {
-  const auto it = std::find_if(names_.begin(), names_.end(),
-                               [&](const Name& n) { return n.status.host == host; });
-  return it == names_.end() ? nullptr : &it->status;
+  const Name* const name = name_of(host);
+  return name == nullptr ? nullptr : &name->status;
+}
+
+TimePoint NameBook::due(std::string_view host) const {
+  const Name* const name = name_of(host);
+  return name == nullptr ? TimePoint::max() : name->schedule.due();
 }
 
 void NameBook::set_hosts(const std::vector<std::string>& hosts, TimePoint now) {
@@ -26,7 +34,7 @@ void NameBook::set_hosts(const std::vector<std::string>& hosts, TimePoint now) {
     if (Name* known = name_of(host); known != nullptr)
       wanted.push_back(std::move(*known));
     else
-      wanted.push_back({.status = {.host = host, .due = now}, .schedule = Schedule(now, limits_)});
+      wanted.push_back({.status = {.host = host}, .schedule = Schedule(now, limits_)});
   }
   names_ = std::move(wanted);
 }
@@ -42,7 +50,6 @@ std::vector<Question> NameBook::take_due(TimePoint now) {
   for (Name& n : names_) {
     if (n.schedule.due() > now) continue;
     n.schedule.asked(now);
-    n.status.due = n.schedule.due();
     n.question = ++last_question_;
     ++n.status.questions;
     out.push_back({n.question, n.status.host});
@@ -71,30 +78,21 @@ NameBook::News NameBook::on_answer(std::uint64_t id, const Expected<Answer>& ans
     ++status.failures;
     it->schedule.failed(now);
   }
-  status.due = it->schedule.due();
   return news;
 }
 
 void NameBook::ask_all_soon(TimePoint now) {
-  for (Name& n : names_) {
-    n.schedule.soon(now);
-    n.status.due = n.schedule.due();
-  }
+  for (Name& n : names_) n.schedule.soon(now);
 }
 
 void NameBook::ask_failing_soon(TimePoint now) {
   for (Name& n : names_) {
-    if (!n.status.addresses.empty() && n.status.last_error.empty()) continue;
-    n.schedule.soon(now);
-    n.status.due = n.schedule.due();
+    if (n.status.addresses.empty() || !n.status.last_error.empty()) n.schedule.soon(now);
   }
 }
 
 void NameBook::doubt(std::string_view host, TimePoint now) {
-  Name* const n = name_of(host);
-  if (n == nullptr) return;
-  n->schedule.doubt(now);
-  n->status.due = n->schedule.due();
+  if (Name* const n = name_of(host)) n->schedule.doubt(now);
 }
 
 }  // namespace lifeline::resolve

@@ -23,7 +23,6 @@ struct NameStatus {
   std::vector<IpAddress> addresses;  // of the last answer; empty: there was none yet
   Duration ttl{};                    // as the answer said, without the limits
   TimePoint answered_at{};           // TimePoint{}: never
-  TimePoint due{};                   // of the next question; TimePoint::max(): one is under way
   std::string last_error;            // of the last question; "": it was answered
   std::uint64_t questions = 0;
   std::uint64_t failures = 0;
@@ -62,6 +61,8 @@ class NameBook {
 
   // nullptr: no such name. Valid until the next call that is not const.
   const NameStatus* find(std::string_view host) const;
+  // When it is asked for next; TimePoint::max(): it is asked for now, or there is no such name.
+  TimePoint due(std::string_view host) const;
 
  private:
   struct Name {
@@ -70,6 +71,7 @@ class NameBook {
     std::uint64_t question = 0;  // that is under way
   };
   Name* name_of(std::string_view host);
+  const Name* name_of(std::string_view host) const;
 
   const Schedule::Limits limits_;
   std::vector<Name> names_;  // few
