@@ -8,6 +8,7 @@ reads; the time ends with the reply to a barrier or to the bundle's commit. The 
 lcore, or with ovs-vswitchd's main thread.
 """
 
+import contextlib
 import select
 import socket
 import struct
@@ -15,7 +16,7 @@ import time
 
 import pcap
 import sides
-from lab import net, wait
+from lab import wait
 
 PACE = 20_000  # flow_mods per second, where forwarding is to keep 80 %
 
@@ -130,33 +131,19 @@ def add_and_delete(side, client, count, bundled, pace):
 
 def flow_mods(row, name, seconds):
     """{what: figure} of one round of one side: flow_mods per second, and under load the share of forwarding kept."""
-    lab = net.Lab()
-    side = sides.SIDES[name](lab)
-    client = None
-    try:
-        side.start(row)
-        base = 0.0
-        if row.loop:
-            base = sides.rate(*moments(side, lab, seconds))
-        client = Client(side.mgmt)
-        figures = {}
-        kinds = [("single", False, row.changes, None), ("in bundles", True, row.changes, None)]
-        if row.loop:
-            kinds.insert(0, (f"asked for {PACE // 1000} k/s", False, 2 * PACE, PACE))
-        for what, bundled, count, pace in kinds:
-            spent, forwarded, elapsed = add_and_delete(side, client, count, bundled, pace)
-            figures[what] = 2 * count / spent / 1e3
-            if row.loop:
-                figures[f"{what}, kept"] = 100 * forwarded / elapsed / base
-        return figures
-    except AssertionError:
-        print(lab.logs(), flush=True)
-        raise
-    finally:
-        if client is not None:
-            client.close()
-        side.stop()
-        lab.close()
+    kinds = [("single", False, row.changes, None), ("in bundles", True, row.changes, None)]
+    if row.loop:
+        kinds.insert(0, (f"asked for {PACE // 1000} k/s", False, 2 * PACE, PACE))
+    figures = {}
+    with sides.started(row, name) as (side, lab):
+        base = sides.rate(*moments(side, lab, seconds)) if row.loop else 0.0
+        with contextlib.closing(Client(side.mgmt)) as client:
+            for what, bundled, count, pace in kinds:
+                spent, forwarded, elapsed = add_and_delete(side, client, count, bundled, pace)
+                figures[what] = 2 * count / spent / 1e3
+                if row.loop:
+                    figures[f"{what}, kept"] = 100 * forwarded / elapsed / base
+    return figures
 
 
 def moments(side, lab, seconds):
@@ -173,22 +160,13 @@ def new_flows(row, name, seconds):
     """Packets per second none of which finds an entry, each of which makes one. Lifeline's table has room for 1024
     entries and is asked how many missed; Open vSwitch's exact-match cache has 8192, and each of its flows has gone
     from it when it comes again, while its megaflow stays."""
-    lab = net.Lab()
-    side = sides.SIDES[name](lab)
-    try:
-        side.start(row)
+    with sides.started(row, name) as (side, lab):
         moments(side, lab, 0.5)
         first = side.misses(), transmitted(side)
         wait.holds(side.alive, f"{side.name} lives", seconds)
         last = side.misses(), transmitted(side)
-        forwarded = sides.rate(first[1], last[1])
-        if first[0] is None:
-            return {"forwarded": forwarded / 1e3}
-        made = (last[0] - first[0]) / (last[1][0] - first[1][0])
-        return {"new flows": made / 1e3, "forwarded": forwarded / 1e3}
-    except AssertionError:
-        print(lab.logs(), flush=True)
-        raise
-    finally:
-        side.stop()
-        lab.close()
+    forwarded = sides.rate(first[1], last[1])
+    if first[0] is None:
+        return {"forwarded": forwarded / 1e3}
+    made = (last[0] - first[0]) / (last[1][0] - first[1][0])
+    return {"new flows": made / 1e3, "forwarded": forwarded / 1e3}

@@ -24,7 +24,7 @@ import flood
 import recovery
 import rows
 import sides
-from lab import net, sandbox, switch
+from lab import sandbox, switch
 
 MAX_VOID = 3
 
@@ -59,11 +59,9 @@ def forwarding(row, wanted, args):
     while number < args.rounds:
         for name in wanted:
             while len(figures[name]) <= number:
-                lab = net.Lab()
-                side = sides.SIDES[name](lab)
                 try:
-                    side.start(row)
-                    figures[name].append(side.measure(args.seconds) / 1e6)
+                    with sides.started(row, name) as (side, _):
+                        figures[name].append(side.measure(args.seconds) / 1e6)
                     print(f"    round {number + 1} {name:12} {figures[name][-1]:8.2f} {row.unit}",
                           flush=True)
                 except sides.Void as reason:
@@ -71,12 +69,6 @@ def forwarding(row, wanted, args):
                     print(f"    round {number + 1} {name:12} void: {reason}", flush=True)
                     if void >= MAX_VOID:
                         raise SystemExit(f"{row.name}: {void} void rounds") from None
-                except AssertionError:
-                    print(lab.logs(), flush=True)
-                    raise
-                finally:
-                    side.stop()
-                    lab.close()
         number += 1
     return {name: summary(values) for name, values in figures.items()}
 

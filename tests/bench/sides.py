@@ -4,13 +4,14 @@ net_null's names differ for Open vSwitch), one worker on CPU 1, everything else 
 A side is started for a row, measured, and stopped; nothing else runs on the machine meanwhile.
 """
 
+import contextlib
 import os
 import re
 import signal
 import time
 
 import pcap
-from lab import process, switch, wait
+from lab import net, process, switch, wait
 
 MAIN_CPU, WORKER_CPU = 0, 1
 
@@ -257,3 +258,19 @@ class Lifeline:
 
 
 SIDES = {side.name: side for side in (Testpmd, OpenVswitch, Lifeline)}
+
+
+@contextlib.contextmanager
+def started(row, name):
+    """(side, lab) of one that forwards the row's packets, in a lab of its own; its logs, where it fails."""
+    lab = net.Lab()
+    side = SIDES[name](lab)
+    try:
+        side.start(row)
+        yield side, lab
+    except AssertionError:
+        print(lab.logs(), flush=True)
+        raise
+    finally:
+        side.stop()
+        lab.close()
