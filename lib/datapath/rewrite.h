@@ -25,6 +25,12 @@ enum class RewriteResult : std::uint8_t {
 // (kMaxFrameBytes). Empty if it is longer than that.
 std::span<const std::byte> linear(const rte_mbuf* m, std::byte* scratch);
 
+// A gap of `bytes` at `offset`, which lies in the first segment, as do those in front of it. False:
+// no headroom, nothing has changed.
+bool insert_bytes(rte_mbuf* m, std::uint32_t offset, std::uint32_t bytes);
+// The opposite; what was a whole frame is padded to be one again.
+void erase_bytes(rte_mbuf* m, std::uint32_t offset, std::uint32_t bytes);
+
 // Edits one packet. Where its headers lie is found once and again after each push or pop.
 class Editor {
  public:

@@ -58,26 +58,35 @@ std::uint32_t Editor::payload_offset() const {
   return offset + 2;
 }
 
+bool insert_bytes(rte_mbuf* m, std::uint32_t offset, std::uint32_t bytes) {
+  char* front = rte_pktmbuf_prepend(m, static_cast<std::uint16_t>(bytes));
+  if (front == nullptr) return false;
+  std::memmove(front, front + bytes, offset);
+  return true;
+}
+
+void erase_bytes(rte_mbuf* m, std::uint32_t offset, std::uint32_t bytes) {
+  const std::uint32_t before = rte_pktmbuf_pkt_len(m);
+  char* front = rte_pktmbuf_mtod(m, char*);
+  std::memmove(front + bytes, front, offset);
+  rte_pktmbuf_adj(m, static_cast<std::uint16_t>(bytes));
+  // Not every device pads what it sends, and a runt is dropped on the way.
+  const std::uint32_t after = rte_pktmbuf_pkt_len(m);
+  if (before >= kMinFrameBytes && after < kMinFrameBytes) {
+    const auto missing = static_cast<std::uint16_t>(kMinFrameBytes - after);
+    if (char* tail = rte_pktmbuf_append(m, missing)) std::memset(tail, 0, missing);
+  }
+}
+
 RewriteResult Editor::insert(std::uint32_t offset, std::uint32_t bytes) {
   if (offset > rte_pktmbuf_data_len(m_)) return RewriteResult::kDone;
-  char* front = rte_pktmbuf_prepend(m_, static_cast<std::uint16_t>(bytes));
-  if (front == nullptr) return RewriteResult::kNoRoom;
-  std::memmove(front, front + bytes, offset);
+  if (!insert_bytes(m_, offset, bytes)) return RewriteResult::kNoRoom;
   located_ = false;
   return RewriteResult::kDone;
 }
 
 void Editor::erase(std::uint32_t offset, std::uint32_t bytes) {
-  const std::uint32_t before = rte_pktmbuf_pkt_len(m_);
-  char* front = rte_pktmbuf_mtod(m_, char*);
-  std::memmove(front + bytes, front, offset);
-  rte_pktmbuf_adj(m_, static_cast<std::uint16_t>(bytes));
-  // Not every device pads what it sends, and a runt is dropped on the way.
-  const std::uint32_t after = rte_pktmbuf_pkt_len(m_);
-  if (before >= kMinFrameBytes && after < kMinFrameBytes) {
-    const auto missing = static_cast<std::uint16_t>(kMinFrameBytes - after);
-    if (char* tail = rte_pktmbuf_append(m_, missing)) std::memset(tail, 0, missing);
-  }
+  erase_bytes(m_, offset, bytes);
   located_ = false;
 }
 

@@ -5,9 +5,9 @@
 #include <rte_mbuf.h>
 
 #include <cstdint>
-#include <cstring>
 #include <optional>
 
+#include "datapath/rewrite.h"
 #include "flow/port_no.h"
 #include "packet/flow_key.h"
 #include "port/port_view.h"
@@ -75,29 +75,18 @@ inline Retag retag_for(const port::PortView& view, flow::PortNo out, std::uint16
 inline bool retag(rte_mbuf* m, Retag how, std::uint16_t vlan) {
   constexpr std::size_t kMacsBytes = 12;
   constexpr std::uint16_t kTagBytes = 4;
-  constexpr std::uint32_t kMinFrameBytes = 60;
   auto* p = rte_pktmbuf_mtod(m, std::uint8_t*);
   switch (how) {
     case Retag::kNothing: return true;
-    case Retag::kPop: {  // has_tag() has seen 18 bytes
-      std::memmove(p + kTagBytes, p, kMacsBytes);
-      rte_pktmbuf_adj(m, kTagBytes);
-      // Not every device pads what it sends.
-      const std::uint32_t bytes = rte_pktmbuf_pkt_len(m);
-      if (bytes >= kMinFrameBytes || bytes + kTagBytes < kMinFrameBytes) return true;
-      const auto missing = static_cast<std::uint16_t>(kMinFrameBytes - bytes);
-      if (char* tail = rte_pktmbuf_append(m, missing)) std::memset(tail, 0, missing);
-      return true;
-    }
+    case Retag::kPop: erase_bytes(m, kMacsBytes, kTagBytes); return true;  // has_tag(): 18 bytes
     case Retag::kSetVid:
       p[14] = static_cast<std::uint8_t>((p[14] & 0xf0) | vlan >> 8);
       p[15] = static_cast<std::uint8_t>(vlan & 0xff);
       return true;
     case Retag::kPush: break;
   }
-  if (rte_pktmbuf_data_len(m) < kMacsBytes || rte_pktmbuf_headroom(m) < kTagBytes) return false;
-  p = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_prepend(m, kTagBytes));
-  std::memmove(p, p + kTagBytes, kMacsBytes);
+  if (rte_pktmbuf_data_len(m) < kMacsBytes || !insert_bytes(m, kMacsBytes, kTagBytes)) return false;
+  p = rte_pktmbuf_mtod(m, std::uint8_t*);
   p[12] = 0x81;
   p[13] = 0x00;
   p[14] = static_cast<std::uint8_t>(vlan >> 8);
