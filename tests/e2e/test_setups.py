@@ -1,6 +1,6 @@
 """The six set-ups of lab/topology.py. Each test brings one up, once, and lets one disturbance after the other loose
-on it, on top of a rule that drops everything: the OpenFlow session has to stay (the same TCP connection, which
-answers an echo), or to be back within a stated time where its cause ended it."""
+on it (`disturb`: the same list in each), on top of a rule that drops everything: the OpenFlow session has to stay (the
+same TCP connection, which answers an echo), or to be back within a stated time where its cause ended it."""
 
 import time
 
@@ -21,22 +21,25 @@ TRICKS = ("in_port=LOCAL,actions=mod_dl_src:02:00:00:00:66:66,NORMAL",
 class SetUp(case.LabTest):
     def bring_up(self, setup, how="static", network=None, **kwargs):
         """Secure, with an empty table."""
-        self.net = network or topology.Network(self.lab, setup)
+        self.net = network or topology.Network(self.lab, setup, spare=True)
+        self.client, self.behind = None, []
         self.controller = openflow.Controller(self.net.ctl).start()
         config = {"sizes": {"flows": FLOWS}, "inactivity_probe_s": 1, **kwargs.pop("config", {})}
         if how != "static":
             self.require(how, "dnsmasq")
             self.dhcp_server = self.net.serve_dhcp()
         self.lifeline = self.watch(self.net.make_switch(config=config, **kwargs)).start()
+        self.lifeline.allow(r"WARN inband: local port: device (br0|mgmt0) went away; ")
         self.net.address_local(self.lifeline, how)
+        if how != "static":
+            self.client = self.lab.processes[-1]
         self.session = self.controller.session()
         self.known, self.mark = 1, 0
         self.stays("bring-up")
         self.all_rules()
 
     def from_lease_to_static(self):
-        for client in [p for p in self.lab.processes if p.name == "udhcpc"]:
-            client.stop()
+        self.client.stop()
         self.net.sw.ip("addr", "flush", "dev", "br0")
         self.net.address_local(self.lifeline, "static")
         self.back("from a lease to a static address", 6)
@@ -72,6 +75,19 @@ class SetUp(case.LabTest):
 
     # Disturbances ---------------------------------------------------------------------------------
 
+    def disturb(self):
+        """The whole list. Sessions of switches behind this one do not notice what happens to its own."""
+        steps = [self.by_the_controller, self.next_hop_mac_changes, self.those_behind_forget]
+        steps += [self.from_lease_to_static] if self.client else []
+        steps += [self.local_interface_down_and_up, self.local_interface_renamed, self.local_interface_deleted,
+                  self.moves, self.nothing_lost, self.local_address_changes]
+        for step in steps:
+            step()
+            for lifeline, session in self.behind:
+                session.echo(12)
+                self.assertEqual(lifeline.remote()["connections"], 1, step.__name__)
+        self.restarts()
+
     def by_the_controller(self):
         """All that OpenFlow can do. Ends with a rule of priority 65535 that drops everything."""
         net, lifeline = self.net, self.lifeline
@@ -101,9 +117,12 @@ class SetUp(case.LabTest):
         self.stays("every flag on every port")
         for number in ports:
             self.session.port_mod(number, 0, everything)
-        self.session.delete_flows()
-        self.session.drop_everything()
-        self.stays("a drop-all of priority 65535")
+        self.session.bundle([(openflow.FLOW_MOD, self.session.flow_mod_delete_all()),
+                             (openflow.FLOW_MOD, self.session.flow_mod_drop_all())])
+        self.stays("a bundle that replaces everything by a drop-all of priority 65535")
+        flows = lifeline.ofctl("dump-flows").stdout
+        self.assertEqual(flows.count("priority="), 1, flows)
+        self.assertIn("priority=65535 actions=drop", flows)
 
     def next_hop_mac_changes(self):
         for announce in (True, False):
@@ -120,15 +139,62 @@ class SetUp(case.LabTest):
             self.assertEqual(stale, [])
             self.assertEqual({r["letter"] for r in rules if mac in r["match"]}, {"d", "e"})
 
-    def local_interface(self):
+    def those_behind_forget(self):
+        """They resolve their way anew: (d) to (g) of the switch in between let them."""
+        for lifeline, _ in self.behind:
+            lifeline.space.ip("neigh", "flush", "dev", "br0")
+        if self.net.setup == 6:
+            # So do the guest and its gateway.
+            for space in (self.net.ctl, self.net.uplink):
+                space.ip("neigh", "flush", "dev", "eth0")
+            self.stays("the guest forgets its gateway")
+
+    def local_down(self, device="br0"):
         sw = self.net.sw
-        sw.ip("link", "set", "dev", "br0", "down")
-        self.lab.until(lambda: "LOWER_UP" not in sw.ip("-o", "link", "show", "dev", "br0").stdout, "br0 is down")
+        sw.ip("link", "set", "dev", device, "down")
+        self.lab.until(lambda: "LOWER_UP" not in sw.ip("-o", "link", "show", "dev", device).stdout, "it is down")
         self.assertEqual(set("fghi") - set(self.lifeline.hidden_letters()), set(), "(f) to (i) need no route")
-        self.net.address_local(self.lifeline, "static")
+
+    def local_up(self, device="br0"):
+        """Its address has stayed; the routes went."""
+        self.net.sw.ip("link", "set", "dev", device, "up")
+        if self.net.gateway:
+            self.net.sw.ip("route", "replace", "default", "via", self.net.gateway)
+
+    def local_interface_down_and_up(self):
+        self.local_down()
+        self.local_up()
         # TCP's own retry: 200 ms, doubled each time.
         self.stays("the local interface down and up", 10)
         self.all_rules()
+
+    def local_interface_renamed(self):
+        for old, new in (("br0", "mgmt0"), ("mgmt0", "br0")):
+            self.local_down(old)
+            self.net.sw.ip("link", "set", "dev", old, "name", new)
+            self.local_up(new)
+            self.stays(f"{old} renamed to {new}", 10)
+            self.lab.until(lambda name=new: self.lifeline.status()["local"]["name"] == name, "the new name is known")
+            self.assertEqual(self.lifeline.remote()["next_hop"]["device"], new)
+            self.all_rules()
+
+    def local_interface_deleted(self):
+        sw = self.net.sw
+        index = sw.ifindex("br0")
+        sw.ip("link", "del", "br0")
+        self.lab.until(lambda: sw.ifindex("br0") not in (None, index), "the switch makes br0 again")
+        self.net.address_local(self.lifeline, "static")
+        # The address is the same again before TCP gives up.
+        self.stays("the local interface deleted, and made again", 15)
+        self.all_rules()
+
+    def moves(self):
+        """The box behind p1 is plugged in at p4."""
+        if self.net.setup == 6:
+            self.net.move(self.net.ctl, ["10.5.0.2/24"], "10.5.0.1")
+        else:
+            self.net.move(self.net.ctl if self.net.setup == 5 else self.net.uplink, ["10.0.0.1/24"])
+        self.stays("the remote, or its gateway, moves to another port", 10)
 
     def local_address_changes(self):
         sw = self.net.sw
@@ -177,39 +243,27 @@ class SetUp(case.LabTest):
         session.echo()
         return behind, session
 
-    def chain(self, setup, numbers, addresses=(topology.SECOND_PREFIX, topology.THIRD_PREFIX)):
+    def chain(self, setup, numbers, how, addresses=(topology.SECOND_PREFIX, topology.THIRD_PREFIX)):
         """The switch, and one or two behind it."""
         in_band = {"relay_arp": True}
         if "dhclient" in addresses:
             self.require("dhclient")
             in_band["relay_dhcp"] = [f"02:00:00:00:00:0{n}" for n in numbers]
-        self.bring_up(setup, "udhcpc", config={"in_band": in_band})
-        others = [self.switch_behind(n, p) for n, p in zip(numbers, addresses)]
-        for lifeline, session in others:
+        self.bring_up(setup, how, config={"in_band": in_band})
+        self.behind = [self.switch_behind(n, p) for n, p in zip(numbers, addresses)]
+        for lifeline, session in self.behind:
             # Each drops everything that it may: what passes, passes by hidden rules.
             session.drop_everything()
             self.assertEqual(self.letters(lifeline), "abcdefghi")
-        self.by_the_controller()
-        for step in (self.next_hop_mac_changes, self.nothing_lost):
-            step()
-            for lifeline, session in others:
-                session.echo(12)
-                self.assertEqual(lifeline.remote()["connections"], 1)
-        # Those behind resolve their way anew: (d) to (g) of the switch in between let them.
-        for lifeline, session in others:
-            lifeline.space.ip("neigh", "flush", "dev", "br0")
-            session.echo()
-        # The lease ends; the first address of the static kind comes. Sessions behind do not notice.
-        self.from_lease_to_static()
-        self.restarts()
-        for lifeline, session in others:
+        self.disturb()
+        for lifeline, session in self.behind:
             if session.closed.is_set():
                 self.lab.until(lifeline.connected, "the session behind is back", 6)
-        if len(others) == 2:
+        if len(self.behind) == 2:
             # The one in the middle goes and comes back; the last is its guest.
-            others[0][0].kill()
-            others[0][0].start()
-            for lifeline, _ in others:
+            self.behind[0][0].kill()
+            self.behind[0][0].start()
+            for lifeline, _ in self.behind:
                 self.lab.until(lifeline.connected, "the chain is whole again", 8)
             wait.until(lambda: len([s for s in self.controller.sessions if not s.closed.is_set()]) >= 3,
                        "three sessions", 8)
@@ -217,21 +271,18 @@ class SetUp(case.LabTest):
 
 class SetUps(SetUp):
     def test_1_on_the_local_subnet(self):
-        self.bring_up(1, network=topology.Network(self.lab, 1, spare=True))
-        self.by_the_controller()
-        self.local_interface()
-        self.net.move(self.net.ctl, ["10.0.0.1/24"])
-        self.stays("the remote moves to another port", 10)
-        self.nothing_lost()
-        self.local_address_changes()
-        self.restarts()
+        self.bring_up(1)
+        self.disturb()
 
     def test_2_behind_a_gateway(self):
+        self.bring_up(2, "udhcpc")
+        self.disturb()
+
+    def test_2_two_gateways_and_then_another(self):
         network = topology.Network(self.lab, 2)
         second = network.add_gateway()
         self.bring_up(2, network=network)
-        self.by_the_controller()
-        self.local_interface()
+        self.session.drop_everything()
         macs = (network.uplink.mac("eth0"), second.mac("eth0"))
         network.sw.ip("route", "replace", "default", "nexthop", "via", "10.0.0.1", "nexthop", "via", "10.0.0.9")
         self.stays("two gateways at once (ECMP)")
@@ -248,13 +299,12 @@ class SetUps(SetUp):
         self.nothing_lost()
         network.gateway = "10.0.0.9"
         self.local_address_changes()
-        self.restarts()
 
     def test_3_between_two_switches_and_the_controller(self):
-        self.chain(3, (2, 3))
+        self.chain(3, (2, 3), "dhclient")
 
     def test_4_between_another_switch_and_the_gateway(self):
-        self.chain(4, (2,), ("dhclient",))
+        self.chain(4, (2,), "udhcpc", ("dhclient",))
 
     def test_4_dhcp_of_the_switch_behind_passes_and_that_of_a_host_does_not(self):
         self.require("dhclient", "udhcpc")
@@ -279,16 +329,8 @@ class SetUps(SetUp):
         self.stays("a switch behind with a lease")
 
     def test_5_controller_on_a_guest_of_this_host(self):
-        self.chain(5, (2,))
+        self.chain(5, (2,), "dhclient")
 
     def test_6_controller_on_a_guest_network_without_an_address_of_ours(self):
-        self.bring_up(6, "udhcpc")
-        self.by_the_controller()
-        self.next_hop_mac_changes()
-        # The guest and its gateway resolve each other by (d) to (g).
-        self.net.ctl.ip("neigh", "flush", "dev", "eth0")
-        self.net.uplink.ip("neigh", "flush", "dev", "eth0")
-        self.stays("the guest forgets its gateway")
-        self.nothing_lost()
-        self.from_lease_to_static()
-        self.restarts()
+        self.bring_up(6, "dhclient")
+        self.disturb()

@@ -71,6 +71,11 @@ class Namespace:
     def has_device(self, device):
         return self.ip("link", "show", "dev", device, check=False).returncode == 0
 
+    def ifindex(self, device):
+        """Its index, or None where there is no such device."""
+        found = re.match(r"(\d+):", self.ip("-o", "link", "show", "dev", device, check=False).stdout)
+        return int(found.group(1)) if found else None
+
     def address(self, device):
         """The first IPv4 address of a device, or None."""
         text = self.ip("-o", "-4", "addr", "show", "dev", device, check=False).stdout

@@ -21,6 +21,8 @@ _STATS_REQUEST = {V10: 16, V13: 18}
 _STATS_REPLY = {V10: 17, V13: 19}
 _BARRIER_REQUEST = {V10: 18, V13: 20}
 _BARRIER_REPLY = {V10: 19, V13: 21}
+_EXPERIMENTER, _ONF, _BUNDLE_CONTROL, _BUNDLE_ADD = 4, 0x4F4E4600, 2300, 2301
+_BUNDLE_OPEN, _BUNDLE_COMMIT, _ATOMIC = 0, 4, 1
 LOCAL = {V10: 0xFFFE, V13: 0xFFFFFFFE}
 _MATCH_ALL_10 = struct.pack("!I36x", (1 << 22) - 1)
 _MATCH_ALL_13 = struct.pack("!HH4x", 1, 4)
@@ -174,14 +176,32 @@ class Session:
         return struct.pack("!QQBBHHHIIIH2x", 0, 0, table, command, 0, 0, priority, 0xFFFFFFFF,
                            0xFFFFFFFF, 0xFFFFFFFF, 0) + _MATCH_ALL_13
 
-    def drop_everything(self):
+    def flow_mod_drop_all(self):
         """priority=65535, match all, no action."""
-        self.send(FLOW_MOD, self._flow_mod(0, 65535, True))
+        return self._flow_mod(0, 65535, True)
+
+    def flow_mod_delete_all(self):
+        return self._flow_mod(3, 0, True)
+
+    def drop_everything(self):
+        self.send(FLOW_MOD, self.flow_mod_drop_all())
         self.barrier()
 
     def delete_flows(self):
-        self.send(FLOW_MOD, self._flow_mod(3, 0, True))
+        self.send(FLOW_MOD, self.flow_mod_delete_all())
         self.barrier()
+
+    def bundle(self, messages):
+        """OpenFlow 1.3 with the ONF's extension 230: (type, body) of each message, all in one atomic bundle."""
+        def control(kind):
+            answer = self.request(_EXPERIMENTER, struct.pack("!IIIHH", _ONF, _BUNDLE_CONTROL, 1, kind, _ATOMIC))
+            assert struct.unpack_from("!IIIH", answer) == (_ONF, _BUNDLE_CONTROL, 1, kind + 1), answer
+        control(_BUNDLE_OPEN)
+        for kind, body in messages:
+            self._xid += 1  # a bundled message has that of the one that carries it
+            inner = struct.pack("!BBHI", self.version, kind, 8 + len(body), self._xid) + body
+            self.send(_EXPERIMENTER, struct.pack("!III2xH", _ONF, _BUNDLE_ADD, 1, _ATOMIC) + inner, self._xid)
+        control(_BUNDLE_COMMIT)
 
     def ports(self):
         if self.version == V10:

@@ -21,7 +21,7 @@
     h1, h2 -----------p2, p3--+ sw (br0)       h1, h2 ------------p2, p3--+ sw (br0)
     sw2 (br0) ------------p5--+                gw 10.0.0.1, 10.5.0.1 -p5--+
 
-Every box is a network namespace; p1..p5 are veths in "sw" that lifeline opens with DPDK's af_packet driver. br0
+Every box is a network namespace; p1..p6 are veths in "sw" that lifeline opens with DPDK's af_packet driver. br0
 is the local port: 10.0.0.2, static or by DHCP (server on the box that answers for the way to the controller). p4,
 where wanted, ends at "eth9" of the box behind p1, with the link down: another place to be.
 """
@@ -144,12 +144,11 @@ class Network:
     # Changes --------------------------------------------------------------------------------------
 
     def add_gateway(self):
-        """Set-up 2: a second router, 10.0.0.9, between p4 and the controller; needs `spare=False`, before
-        make_switch()."""
+        """Set-up 2: a second router, 10.0.0.9, between p6 and the controller; before make_switch()."""
         second = peers.router(self.lab, "gw2")
-        self.lab.wire(self.sw, "p4", second, "eth0")
+        self.lab.wire(self.sw, "p6", second, "eth0")
         self.lab.wire(second, "eth1", self.ctl, "eth1")
-        self.ports.append("p4")
+        self.ports.append("p6")
         second.ip("addr", "add", "10.0.0.9/24", "dev", "eth0")
         second.ip("addr", "add", "10.8.0.1/24", "dev", "eth1")
         second.ip("route", "add", "10.9.0.0/24", "via", "10.8.0.2")
