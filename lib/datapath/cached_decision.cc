@@ -49,7 +49,6 @@ bool pack(const Decision& decision, std::uint64_t version, DecisionSlab& slab,
   d.visited = decision.visited;
   d.n_words = static_cast<std::uint8_t>(decision.n_words);
   d.n_counters = static_cast<std::uint8_t>(n_counters);
-  d.n_visits = static_cast<std::uint8_t>(n_visits);
   d.last_missed = last_missed;
   d.hidden = decision.hidden;
   d.block = block;

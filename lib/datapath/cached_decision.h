@@ -32,17 +32,15 @@ struct CachedDecision {
   std::uint64_t version = 0;           // table version at which it was last proven right
   std::uint32_t last_used = 0;         // seconds
   std::uint32_t counter = kNoCounter;  // of the first rule
-  table::VisitedTables visited;
-  CachedKind kind = CachedKind::kGeneral;
+  table::VisitedTables visited;        // the pipeline's
+  table::ChangeHint hint;
+  std::uint32_t block = kNoBlock;
+  CachedKind kind : 2 = CachedKind::kGeneral;
+  bool last_missed : 1 = false;  // the last table visited had no match
+  bool hidden : 1 = false;
   std::uint8_t out_index = 0;  // kOutput: index in the port view; else kNoIndex
   std::uint8_t n_words = 0;
   std::uint8_t n_counters = 0;  // more than one: the rest in the block
-  std::uint8_t n_visits = 0;    // pipeline tables looked up (all of them in `visited`)
-  bool last_missed = false;     // the last of them had no match
-  bool hidden = false;
-  std::uint8_t pad = 0;
-  std::uint32_t block = kNoBlock;
-  std::uint32_t pad2 = 0;
   std::array<std::uint64_t, kInlineWords> words{};
 };
 static_assert(sizeof(CachedDecision) == 64);

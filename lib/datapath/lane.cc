@@ -104,6 +104,9 @@ void Lane::process(rte_mbuf** packets, std::uint32_t n, PortNo in_port) {
   normal_stamp_ = std::uint64_t{shared_.fdb.generation()} << 32 | now_s;
   const std::uint64_t normal_stamp = normal_stamp_;
   table::CounterBlocks& counters = shared_.tables.counters();
+  if (n_exact != 0 && entries_[0] != nullptr && entries_[0]->data.version != version) {
+    prefetch_marks(n_exact);
+  }
   for (std::uint32_t i = 0; i < n_exact; ++i) {
     Entry* e = entries_[i];
     out[i] = port::kNoIndex;
@@ -125,7 +128,7 @@ void Lane::process(rte_mbuf** packets, std::uint32_t n, PortNo in_port) {
     if (d.kind == CachedKind::kGeneral) [[unlikely]]
       continue;
     counter[i] = d.counter;
-    n_lookups += d.n_visits;
+    n_lookups += d.visited.count();
     if (d.counter != last_counter) {
       last_counter = d.counter;
       ++n_counters;
@@ -188,17 +191,35 @@ void Lane::run_hit(CachedDecision& d, rte_mbuf* packet, PortNo in_port) {
   if (p.m != nullptr) rte_pktmbuf_free(p.m);
 }
 
+// Of entries that are to be proven, as those of a burst are one and all after a change.
+void Lane::prefetch_marks(std::uint32_t n) {
+  if (world_.recent.marks == nullptr) return;
+  for (std::uint32_t i = 0; i < n; ++i) {
+    if (entries_[i] != nullptr) world_.recent.marks->prefetch(entries_[i]->data.hint.hash);
+  }
+}
+
 // A hit whose decision is older than the tables: right still? Else it is forgotten here.
 bool Lane::prove(Entry& entry, const ExactKey& key) {
   CachedDecision& d = entry.data;
+  if (world_.recent.tells(d.hint, d.version)) {
+    if (world_.recent.marks->changed(d.hint.hash, d.version)) return false;
+  } else if (!prove_by_tables(d, key)) {
+    return false;
+  }
+  d.version = world_.version;
+  stats_.revalidated.add(1);
+  return true;
+}
+
+bool Lane::prove_by_tables(CachedDecision& d, const ExactKey& key) {
+  const table::Tables& tables = shared_.tables;
+  const table::Proof by_hint = tables.prove(d.version, world_.version, d.visited, d.hint);
+  if (by_hint != table::Proof::kUnknown) return by_hint == table::Proof::kUnchanged;
   const packet::FlowKey raw = expand(key);
   const auto seen = in_vlan(*world_.view, raw);
-  if (shared_.tables.unchanged(d.version, world_.version, raw, seen ? *seen : raw, d.visited)) {
-    d.version = world_.version;
-    stats_.revalidated.add(1);
-    return true;
-  }
-  return false;
+  return tables.prove(d.version, world_.version, raw, seen ? *seen : raw, d.visited, &d.hint) ==
+         table::Proof::kUnchanged;
 }
 
 void Lane::decide_miss(rte_mbuf* packet, const ExactKey& key, std::uint32_t hash, PortNo in_port) {
@@ -273,8 +294,8 @@ void Lane::count_rules(const CachedDecision& d, std::uint32_t bytes) {
     const auto* more = reinterpret_cast<const std::uint32_t*>(slab_.words(d.block));
     for (std::uint32_t i = 0; i + 1 < d.n_counters; ++i) counters.add(slot_, more[i], 1, bytes);
   }
-  for (std::uint8_t i = 0; i < d.n_visits; ++i) {
-    const bool matched = i + 1 < d.n_visits || !d.last_missed;
+  for (std::uint8_t i = 0; i < d.visited.count(); ++i) {
+    const bool matched = i + 1 < d.visited.count() || !d.last_missed;
     shared_.tables.count_lookups(slot_, d.visited.table_id(i), 1, matched ? 1 : 0);
   }
 }

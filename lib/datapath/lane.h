@@ -136,6 +136,8 @@ class Lane {
   void count_runs(const std::uint32_t* counter, std::uint32_t n);
   void run_hit(CachedDecision& d, rte_mbuf* packet, PortNo in_port);
   bool prove(Entry& entry, const ExactKey& key);
+  bool prove_by_tables(CachedDecision& d, const ExactKey& key);
+  void prefetch_marks(std::uint32_t n);
   void decide_miss(rte_mbuf* packet, const ExactKey& key, std::uint32_t hash, PortNo in_port);
   void run_cached(const CachedDecision& d, rte_mbuf* packet, PortNo in_port);
   void run(const Decision& decision, rte_mbuf* packet, PortNo in_port);

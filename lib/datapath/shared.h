@@ -89,6 +89,7 @@ struct Shared {
     World w;
     w.tables = &tables;
     w.version = tables.version();
+    w.recent = tables.recent();
     w.view = ports.view();
     w.guards = guards.read();
     w.table_miss = table_miss.load(std::memory_order_acquire);

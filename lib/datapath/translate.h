@@ -16,7 +16,7 @@
 //   4. Only then the ingress port's flags, and the pipeline.
 //
 // What a cached decision may depend on: the flow key, the rules, the port view, the guards, the
-// table-miss setting. The rules are covered by the table version and Tables::unchanged(); the
+// table-miss setting. The rules are covered by the table version and Tables::prove(); the
 // rest by Tables::touch(), which whoever changes it must call *after* publishing it, while readers
 // load the version *before* the rest: a decision made from old state then never carries the new
 // version. All else (FDB, DHCP xids, TTLs, rates) is looked at per packet by an operation.
@@ -93,6 +93,7 @@ struct Decision {
 struct World {
   const table::Tables* tables = nullptr;
   std::uint64_t version = 0;
+  table::Recent recent;  // of the tables, up to `version`
   const port::PortView* view = nullptr;
   const GuardState* guards = nullptr;
   TableMiss table_miss = TableMiss::kDrop;

@@ -16,8 +16,8 @@ std::size_t Classifier::MaskHash::operator()(const flow::FlowMask& mask) const {
   return h;
 }
 
-Classifier::Classifier(sync::RetireList& retired)
-    : retired_(retired), seed_(std::random_device{}() * 0x9e3779b97f4a7c15ULL) {}
+Classifier::Classifier(sync::RetireList& retired, RecentChange& recent)
+    : retired_(retired), recent_(recent), seed_(std::random_device{}() * 0x9e3779b97f4a7c15ULL) {}
 
 Classifier::~Classifier() = default;
 
@@ -34,20 +34,36 @@ const PublishedRule* Classifier::lookup(const flow::FlowKey& key, std::uint64_t 
   return best;
 }
 
-bool Classifier::unchanged(std::uint64_t since, const flow::FlowKey& key) const {
-  if (untouched(since)) return true;
+Proof Classifier::prove(std::uint64_t since, const flow::FlowKey& key, ChangeHint* hint) const {
+  if (untouched(since)) return Proof::kUnchanged;
   // The list first: who sees one without a subtable sees the floor that its end has set.
   const Entries* entries = published_.read();
-  if (entries == nullptr || floor_.load(std::memory_order_relaxed) > since) return false;
-  for (const Entry& e : *entries)
-    if (e.subtable->changed(since, key)) return false;
-  return true;
+  if (entries == nullptr || floor_.load(std::memory_order_relaxed) > since) return Proof::kChanged;
+  for (const Entry& e : *entries) {
+    if (!e.subtable->touched(since)) continue;
+    *hint = e.subtable->hint(key);
+    if (e.subtable->changed(since, *hint)) return Proof::kChanged;
+  }
+  return Proof::kUnchanged;
+}
+
+Proof Classifier::prove(std::uint64_t since, ChangeHint hint) const {
+  if (untouched(since)) return Proof::kUnchanged;
+  const Entries* entries = published_.read();
+  if (entries == nullptr || floor_.load(std::memory_order_relaxed) > since) return Proof::kChanged;
+  for (const Entry& e : *entries) {
+    if (!e.subtable->touched(since)) continue;
+    if (e.subtable->number() != hint.subtable || hint.subtable == ChangeHint::kNoSubtable)
+      return Proof::kUnknown;
+    if (e.subtable->changed(since, hint)) return Proof::kChanged;
+  }
+  return Proof::kUnchanged;
 }
 
 Subtable* Classifier::subtable_for(const flow::FlowMask& mask) {
   std::unique_ptr<Subtable>& s = subtables_[mask];
   if (s == nullptr) {
-    s = std::make_unique<Subtable>(mask, seed_, next_subtable_++, retired_);
+    s = std::make_unique<Subtable>(mask, seed_, recent_.take_number(), retired_);
     dirty_ = true;
   }
   return s.get();
@@ -64,6 +80,7 @@ bool Classifier::insert(PublishedRule* rule) {
 
 void Classifier::mark_changed(const PublishedRule& rule, std::uint64_t version) {
   rule.subtable->mark_changed(rule, version);
+  recent_.changed(rule.subtable);
   last_change_.store(version, std::memory_order_relaxed);
 }
 
@@ -88,6 +105,7 @@ void Classifier::flush() {
     }
     const std::uint64_t end = it->second->last_change();
     if (end > floor_.load(std::memory_order_relaxed)) floor_.store(end, std::memory_order_relaxed);
+    recent_.forget(it->second.get());
     gone.push_back(std::move(it->second));
     it = subtables_.erase(it);
   }

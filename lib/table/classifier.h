@@ -21,10 +21,11 @@
 // moves the version, and all stamps take effect at once. A removed rule stays linked until no
 // reader can use an older version (one grace period), then is unlinked, and freed after another.
 //
-// Change marks. Each subtable has a small array of "the last version at which a rule changed whose
-// hash falls into this cell". unchanged() hashes a key once per subtable that changed at all and
-// compares: no log of changes that could overflow, and the cost does not grow with the number of
-// changes. Two keys in one cell give a false alarm, never a false proof.
+// Change marks (change_marks.h). Each subtable remembers in an array, by the hash of a rule's
+// match, at which version one last changed. prove() hashes a key once per subtable that changed at
+// all and compares, or, with the hint of an earlier proof, only compares: no log of changes that
+// could overflow, and the cost does not grow with the number of changes. Two keys of one hash give
+// a false alarm, never a false proof.
 //
 // Invariants.
 //  - The list of a subtable is sorted by order, equal orders by priority (descending): the first
@@ -34,12 +35,12 @@
 //    never lower than those of the visible rules.
 //  - A mark is stored before the version that it names is published.
 //
-// Thread-safety. Readers: lookup(), unchanged(), untouched(), any thread that is an online QSBR
+// Thread-safety. Readers: lookup(), prove(), untouched(), any thread that is an online QSBR
 // reader; lock-free, no stores. The rest: the one writer, which is the control lcore.
 //
 // Failure modes. Two rules of equal priority that both match: OpenFlow leaves open which one wins;
 // here the one whose subtable comes first. Many masks cost time linearly, in lookup as in
-// unchanged(). Rules with one match and very many different priorities share one chain.
+// prove(). Rules with one match and very many different priorities share one chain.
 #pragma once
 
 #include <cstdint>
@@ -49,13 +50,16 @@
 
 #include "flow/match.h"
 #include "sync/published.h"
+#include "table/change_hint.h"
 #include "table/published_rule.h"
+#include "table/recent_change.h"
 
 namespace lifeline::table {
 
 class Classifier {
  public:
-  explicit Classifier(sync::RetireList& retired);
+  // `recent`: of all classifiers of one set of tables.
+  Classifier(sync::RetireList& retired, RecentChange& recent);
   ~Classifier();
   Classifier(const Classifier&) = delete;
   Classifier& operator=(const Classifier&) = delete;
@@ -66,8 +70,11 @@ class Classifier {
   // the reader's last quiescent state.
   const PublishedRule* lookup(const flow::FlowKey& key, std::uint64_t version) const;
 
-  // True only if no rule that matches `key` was added, replaced or removed after version `since`.
-  bool unchanged(std::uint64_t since, const flow::FlowKey& key) const;
+  // kUnchanged only if no rule that matches `key` was added, replaced or removed after version
+  // `since`; else kChanged. Leaves a hint for this key.
+  Proof prove(std::uint64_t since, const flow::FlowKey& key, ChangeHint* hint) const;
+  // The same of the hint's key; kUnknown if others than the hint's subtable changed.
+  Proof prove(std::uint64_t since, ChangeHint hint) const;
 
   // True only if no rule at all changed after version `since`.
   bool untouched(std::uint64_t since) const {
@@ -108,8 +115,8 @@ class Classifier {
     std::size_t operator()(const flow::FlowMask& mask) const;
   };
   std::unordered_map<flow::FlowMask, std::unique_ptr<Subtable>, MaskHash> subtables_;
+  RecentChange& recent_;
   std::uint64_t seed_;
-  std::uint64_t next_subtable_ = 0;
   std::size_t rule_count_ = 0;
   bool dirty_ = false;
 };

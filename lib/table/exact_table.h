@@ -2,7 +2,7 @@
 //
 // What. Every packet that was decided once is decided here the next time. Each worker has a table
 // of its own: no sharing, no atomics, no grace periods. Changes of the rules never empty it; an
-// entry carries the table version it was last proven at (Data's business, see Tables::unchanged()).
+// entry carries the table version it was last proven at (Data's business, see Tables::prove()).
 //
 // Layout. An entry is one cache line of key and one of data, side by side, so that the
 // adjacent-line prefetcher helps. The index over the entries is an array of one-line buckets with

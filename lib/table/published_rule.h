@@ -18,7 +18,7 @@ struct ChainLink {
 };
 
 // Immutable for readers but for its life span. Valid until the reader's next quiescent state; what
-// is kept longer (a cached decision) must copy what it needs and ask Tables::unchanged() before it
+// is kept longer (a cached decision) must copy what it needs and ask Tables::prove() before it
 // is used again.
 struct PublishedRule : ChainLink {
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};

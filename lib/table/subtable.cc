@@ -1,5 +1,6 @@
 #include "table/subtable.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <new>
@@ -35,17 +36,12 @@ ChainLink* make_links(std::size_t n) {
 
 }  // namespace
 
-Subtable::Marks::Marks(std::uint32_t n, std::uint64_t version)
-    : mask(n - 1), cells(std::make_unique<std::atomic<std::uint64_t>[]>(n)) {
-  for (std::uint32_t i = 0; i < n; ++i) cells[i].store(version, std::memory_order_relaxed);
-}
-
-Subtable::Subtable(const flow::FlowMask& mask, std::uint64_t seed, std::uint64_t number,
+Subtable::Subtable(const flow::FlowMask& mask, std::uint64_t seed, std::uint32_t number,
                    sync::RetireList& retired)
-    : seed_(seed),
-      marks_(new Marks{kMinMarks, 0}),
+    : number_(number),
+      seed_(seed),
+      marks_(new ChangeMarks{kMinMarks}),
       mask_(mask),
-      number_(number),
       retired_(retired) {
   for (std::size_t i = 0; i < flow::FlowKey::kWords; ++i) {
     if (mask.words()[i] == 0) continue;
@@ -88,12 +84,6 @@ const PublishedRule* Subtable::lookup(const flow::FlowKey& key, std::uint64_t ve
   for (; link->order == order && link != &tail_; link = link->next.load(std::memory_order_acquire))
     if (as_rule(link)->visible(version) && matches(*as_rule(link), key)) return as_rule(link);
   return nullptr;
-}
-
-bool Subtable::changed(std::uint64_t since, const flow::FlowKey& key) const {
-  if (last_change_.load(std::memory_order_relaxed) <= since) return false;
-  const Marks* marks = marks_.load(std::memory_order_acquire);
-  return marks->cell(hash(key)).load(std::memory_order_relaxed) > since;
 }
 
 void Subtable::begin_bucket(std::uint64_t number) {
@@ -145,12 +135,12 @@ void Subtable::grow() {
   if (s >= kSegments) return;
   segments_[s].store(make_links(n), std::memory_order_release);
   n_buckets_.store(n * 2, std::memory_order_release);
-  Marks* old = marks_.load(std::memory_order_relaxed);
-  if (n * 2 <= old->mask + 1 || old->mask + 1 >= kMaxMarks) return;
-  // What the coarse cells knew cannot be split: everything counts as changed at the last change.
-  auto next = std::make_unique<Marks>((old->mask + 1) * 2, last_change());
-  marks_.store(next.release(), std::memory_order_release);
-  retired_.retire(std::unique_ptr<Marks>{old});
+  ChangeMarks* old = marks_.load(std::memory_order_relaxed);
+  const auto marks = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(n * 2 * kMarksPerBucket, ChangeMarks::kMost));
+  if (marks <= old->size()) return;
+  marks_.store(new ChangeMarks{marks, old}, std::memory_order_release);
+  retired_.retire(std::unique_ptr<ChangeMarks>{old});
 }
 
 void Subtable::unlink(PublishedRule* rule) {
@@ -166,8 +156,7 @@ void Subtable::unlink(PublishedRule* rule) {
 }
 
 void Subtable::mark_changed(const PublishedRule& rule, std::uint64_t version) {
-  const Marks* marks = marks_.load(std::memory_order_relaxed);
-  marks->cell(hash(rule.rule.match.key)).store(version, std::memory_order_relaxed);
+  marks_.load(std::memory_order_relaxed)->set(upper_half(hash(rule.rule.match.key)), version);
   last_change_.store(version, std::memory_order_relaxed);
 }
 

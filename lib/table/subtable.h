@@ -10,13 +10,16 @@
 
 #include "flow/match.h"
 #include "sync/retire_list.h"
+#include "table/change_hint.h"
+#include "table/change_marks.h"
 #include "table/published_rule.h"
 
 namespace lifeline::table {
 
 class Subtable {
  public:
-  Subtable(const flow::FlowMask& mask, std::uint64_t seed, std::uint64_t number,
+  // `number`: no other subtable has it, has had it or will have it, of any classifier.
+  Subtable(const flow::FlowMask& mask, std::uint64_t seed, std::uint32_t number,
            sync::RetireList& retired);
   ~Subtable();
   Subtable(const Subtable&) = delete;
@@ -24,8 +27,14 @@ class Subtable {
 
   // -- readers
   const PublishedRule* lookup(const flow::FlowKey& key, std::uint64_t version) const;
-  // True if a rule that matches `key` may have changed after version `since`.
-  bool changed(std::uint64_t since, const flow::FlowKey& key) const;
+  // True if any rule changed after version `since`.
+  bool touched(std::uint64_t since) const { return last_change() > since; }
+  // True if a rule that matches the hint's key may have changed after version `since`.
+  bool changed(std::uint64_t since, ChangeHint hint) const {
+    return marks()->changed(hint.hash, since);
+  }
+  const ChangeMarks* marks() const { return marks_.load(std::memory_order_acquire); }
+  ChangeHint hint(const flow::FlowKey& key) const { return {number_, upper_half(hash(key))}; }
 
   // -- the writer
   bool insert(PublishedRule* rule);  // false: a standing rule of equal match and priority
@@ -37,22 +46,18 @@ class Subtable {
     return priorities_.empty() ? 0 : priorities_.rbegin()->first;
   }
   std::uint64_t last_change() const { return last_change_.load(std::memory_order_relaxed); }
-  std::uint64_t number() const { return number_; }  // grows with the age of the table
+  std::uint32_t number() const { return number_; }
   const flow::FlowMask& mask() const { return mask_; }
 
  private:
   static constexpr std::uint32_t kFirstBuckets = 8;
   static constexpr std::uint32_t kSegments = 28;  // up to 2^30 buckets
   static constexpr std::uint32_t kMinMarks = 256;
-  static constexpr std::uint32_t kMaxMarks = 4096;
+  static constexpr std::uint32_t kMarksPerBucket = 4;
 
-  struct Marks {
-    explicit Marks(std::uint32_t n, std::uint64_t version);
-    std::uint32_t mask;
-    std::unique_ptr<std::atomic<std::uint64_t>[]> cells;
-    std::atomic<std::uint64_t>& cell(std::uint64_t hash) const { return cells[hash >> 40 & mask]; }
-  };
-
+  static std::uint32_t upper_half(std::uint64_t hash) {
+    return static_cast<std::uint32_t>(hash >> 32);
+  }
   std::uint64_t hash(const flow::FlowKey& key) const {
     std::uint64_t h = seed_;
     for (std::uint32_t i = 0; i < n_words_; ++i) {
@@ -77,18 +82,18 @@ class Subtable {
   // Read together by every lookup; kept in front.
   std::uint32_t n_words_ = 0;
   std::array<std::uint8_t, flow::FlowKey::kWords> words_{};
+  std::uint32_t number_;
   std::uint64_t seed_;
   std::array<std::uint64_t, flow::FlowKey::kWords> masks_{};
   std::atomic<std::uint64_t> n_buckets_{kFirstBuckets};
   // Segment 0 has buckets 0..7, segment s the 8 << (s-1) that follow.
   std::array<std::atomic<ChainLink*>, kSegments> segments_{};
   std::atomic<std::uint64_t> last_change_{0};
-  std::atomic<Marks*> marks_;
+  std::atomic<ChangeMarks*> marks_;
   mutable ChainLink tail_;  // the end of the list: a link that is "begun" never has a null next
 
   // The writer's.
   flow::FlowMask mask_;
-  std::uint64_t number_;
   sync::RetireList& retired_;
   std::size_t rule_count_ = 0;
   std::map<std::uint32_t, std::uint32_t> priorities_;  // priority -> number of rules

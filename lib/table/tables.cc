@@ -27,14 +27,14 @@ Tables::Tables(sync::Qsbr& qsbr, sync::RetireList& retired, const TablesConfig& 
     : qsbr_(qsbr),
       retired_(retired),
       config_(in_range(config)),
-      hidden_classifier_(std::make_unique<Classifier>(retired)),
+      hidden_classifier_(std::make_unique<Classifier>(retired, recent_)),
       counters_(retired, config_.n_slots),
       lookups_(std::make_unique<LookupCell[]>(config_.n_slots * std::size_t{256})),
       hidden_(std::make_unique<Writer>(*this, true)),
       pipeline_(std::make_unique<Writer>(*this, false)) {
   classifiers_.reserve(config_.n_tables);
   for (int i = 0; i < config_.n_tables; ++i)
-    classifiers_.push_back(std::make_unique<Classifier>(retired));
+    classifiers_.push_back(std::make_unique<Classifier>(retired, recent_));
 }
 
 Tables::~Tables() {
@@ -57,23 +57,41 @@ void Tables::set_max_rules(std::uint32_t n) {
 void Tables::touch() {
   const std::uint64_t next = version_.load(std::memory_order_relaxed) + 1;
   touched_.store(next, std::memory_order_relaxed);
+  recent_.touched(next);
   move_version(next);
 }
 
-bool Tables::unchanged(std::uint64_t since, std::uint64_t now, const flow::FlowKey& key,
-                       const flow::FlowKey& hidden_key, const VisitedTables& visited) const {
-  if (since >= now) return true;
-  if (touched_.load(std::memory_order_relaxed) > since) return false;
-  if (!hidden_classifier_->unchanged(since, hidden_key)) return false;
-  if (last_pipeline_change_.load(std::memory_order_relaxed) <= since) return true;
-  if (visited.more_than_listed()) return false;
+template <class Ask>
+Proof Tables::prove_each(std::uint64_t since, std::uint64_t now, const VisitedTables& visited,
+                         Ask ask) const {
+  if (since >= now) return Proof::kUnchanged;
+  if (touched_.load(std::memory_order_relaxed) > since) return Proof::kChanged;
+  if (const Proof p = ask(*hidden_classifier_, true); p != Proof::kUnchanged) return p;
+  if (last_pipeline_change_.load(std::memory_order_relaxed) <= since) return Proof::kUnchanged;
+  if (visited.more_than_listed()) return Proof::kChanged;
   for (std::uint8_t i = 0; i < visited.count(); ++i) {
     if (visited.table_id(i) >= classifiers_.size()) continue;
     const Classifier& c = *classifiers_[visited.table_id(i)];
     // The key of a later lookup, rewritten, is not known here: any change in that table counts.
-    if (!(visited.original_key(i) ? c.unchanged(since, key) : c.untouched(since))) return false;
+    if (!visited.original_key(i) && !c.untouched(since)) return Proof::kChanged;
+    if (!visited.original_key(i)) continue;
+    if (const Proof p = ask(c, false); p != Proof::kUnchanged) return p;
   }
-  return true;
+  return Proof::kUnchanged;
+}
+
+Proof Tables::prove(std::uint64_t since, std::uint64_t now, const flow::FlowKey& key,
+                    const flow::FlowKey& hidden_key, const VisitedTables& visited,
+                    ChangeHint* hint) const {
+  return prove_each(since, now, visited, [&](const Classifier& c, bool is_hidden) {
+    return c.prove(since, is_hidden ? hidden_key : key, hint);
+  });
+}
+
+Proof Tables::prove(std::uint64_t since, std::uint64_t now, const VisitedTables& visited,
+                    ChangeHint hint) const {
+  return prove_each(since, now, visited,
+                    [&](const Classifier& c, bool) { return c.prove(since, hint); });
 }
 
 TableStats Tables::table_stats(std::uint8_t table_id) const {

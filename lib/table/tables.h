@@ -14,6 +14,7 @@
 #include "flow/rule_writer.h"
 #include "sync/qsbr.h"
 #include "sync/retire_list.h"
+#include "table/change_hint.h"
 #include "table/classifier.h"
 #include "table/counters.h"
 #include "table/published_rule.h"
@@ -35,7 +36,7 @@ class VisitedTables {
   static constexpr std::uint8_t kMax = 6;
 
   // A lookup in pipeline table `table_id`, matched or not, in order. `original_key`: with the very
-  // key that unchanged() will be given; false once a field or the metadata was rewritten.
+  // key that prove() will be given; false once a field or the metadata was rewritten.
   void add(std::uint8_t table_id, bool original_key) {
     if (count_ == kMax) {
       flags_ |= kMore;
@@ -80,7 +81,7 @@ class Tables {
   // Any priority; table_id is ignored.
   flow::RuleWriter& hidden();
   // Something outside the rules changed that decisions depend on (ports, guards, groups): a new
-  // version for which unchanged() is false for everything older.
+  // version for which prove() is kChanged for everything older.
   void touch();
 
   const TablesConfig& config() const { return config_; }
@@ -109,17 +110,20 @@ class Tables {
   }
 
   // May a decision that was right at version `since` be used at version `now` (from version())?
-  // True only if provably so: no rule that matches `key` came or went in the hidden table or a
-  // visited one, and there was no touch(). False means "look it up again", not "it changed".
+  // kUnchanged only if provably so: no rule that matches `key` came or went in the hidden table or
+  // a visited one, and there was no touch(). kChanged means "look it up again"; no kUnknown.
   // Typical cost: one load per visited table when nothing changed there; else a hash per changed
-  // subtable.
-  bool unchanged(std::uint64_t since, std::uint64_t now, const flow::FlowKey& key,
-                 const VisitedTables& visited) const {
-    return unchanged(since, now, key, key, visited);
-  }
-  // The same where the hidden table was looked up with another key than the pipeline.
-  bool unchanged(std::uint64_t since, std::uint64_t now, const flow::FlowKey& key,
-                 const flow::FlowKey& hidden_key, const VisitedTables& visited) const;
+  // subtable. `hidden_key`: what the hidden table was looked up with. Leaves a hint.
+  Proof prove(std::uint64_t since, std::uint64_t now, const flow::FlowKey& key,
+              const flow::FlowKey& hidden_key, const VisitedTables& visited,
+              ChangeHint* hint) const;
+  // The same by the hint that it left; kUnknown where that does not tell.
+  Proof prove(std::uint64_t since, std::uint64_t now, const VisitedTables& visited,
+              ChangeHint hint) const;
+
+  // What has changed before a version read earlier, so that prove() need not be asked: a decision
+  // of which the answer's tells() is right still unless its marks say that it changed.
+  Recent recent() const { return recent_.recent(); }
 
   // Counters of rules: counters().add(slot, rule->counter, packets, bytes).
   CounterBlocks& counters() { return counters_; }
@@ -138,6 +142,10 @@ class Tables {
     std::atomic<std::uint64_t> lookups{0};
     std::atomic<std::uint64_t> matched{0};
   };
+  // `ask`: a Proof of (a classifier of a table that was looked up with the key at hand, hidden?).
+  template <class Ask>
+  Proof prove_each(std::uint64_t since, std::uint64_t now, const VisitedTables& visited,
+                   Ask ask) const;
   void move_version(std::uint64_t next) { version_.store(next, std::memory_order_release); }
 
   sync::Qsbr& qsbr_;
@@ -146,6 +154,7 @@ class Tables {
   std::atomic<std::uint64_t> version_{1};
   std::atomic<std::uint64_t> touched_{0};
   std::atomic<std::uint64_t> last_pipeline_change_{0};
+  RecentChange recent_;
   std::unique_ptr<Classifier> hidden_classifier_;
   std::vector<std::unique_ptr<Classifier>> classifiers_;
   CounterBlocks counters_;

@@ -145,7 +145,8 @@ TEST_F(ClassifierTest, CatchAllRuleMatchesEverything) {
 TEST(Classifier, DropsEmptySubtablesOnceTheirRulesAreUnlinked) {
   sync::Qsbr qsbr;
   sync::RetireList retired{qsbr};
-  Classifier classifier{retired};
+  RecentChange recent;
+  Classifier classifier{retired, recent};
   PublishedRule a;
   a.rule.match.in_port(1);
   PublishedRule b;

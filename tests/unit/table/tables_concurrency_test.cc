@@ -42,7 +42,7 @@ struct Verdict {
   std::atomic<std::uint64_t> missing{0};  // neither the old rule nor the new one
   std::atomic<std::uint64_t> mixed{0};    // two sides of different generations
   std::atomic<std::uint64_t> backwards{0};
-  std::atomic<std::uint64_t> stale{0};  // unchanged() said yes to another decision
+  std::atomic<std::uint64_t> stale{0};  // prove() said yes to another decision
 };
 
 void read_pairs(sync::Qsbr& qsbr, Tables& tables, sync::SlotId slot, const std::atomic<bool>& stop,
@@ -50,6 +50,7 @@ void read_pairs(sync::Qsbr& qsbr, Tables& tables, sync::SlotId slot, const std::
   struct Cached {
     std::uint64_t generation = 0;
     std::uint64_t version = 0;
+    ChangeHint hint;
   };
   std::vector<Cached> cache(kPairs);
   VisitedTables visited;
@@ -57,6 +58,7 @@ void read_pairs(sync::Qsbr& qsbr, Tables& tables, sync::SlotId slot, const std::
   qsbr.online(slot);
   while (!stop.load(std::memory_order_relaxed)) {
     const std::uint64_t version = tables.version();
+    const Recent recent = tables.recent();
     for (std::uint16_t pair = 0; pair < kPairs; ++pair) {
       const PublishedRule* a = tables.lookup(0, packet(pair, 1), version);
       const PublishedRule* b = tables.lookup(0, packet(pair, 2), version);
@@ -67,10 +69,18 @@ void read_pairs(sync::Qsbr& qsbr, Tables& tables, sync::SlotId slot, const std::
       if (a->rule.cookie != b->rule.cookie) ++verdict.mixed;
       Cached& c = cache[pair];
       if (a->rule.cookie < c.generation) ++verdict.backwards;
-      if (c.version != 0 && a->rule.cookie != c.generation &&
-          tables.unchanged(c.version, version, packet(pair, 1), visited))
-        ++verdict.stale;
-      c = {a->rule.cookie, version};
+      if (c.version != 0) {
+        const flow::FlowKey key = packet(pair, 1);
+        const bool by_recent =
+            recent.tells(c.hint, c.version) && !recent.marks->changed(c.hint.hash, c.version);
+        const Proof by_hint = tables.prove(c.version, version, visited, c.hint);
+        const Proof by_key = tables.prove(c.version, version, key, key, visited, &c.hint);
+        if (a->rule.cookie != c.generation &&
+            (by_recent || by_hint == Proof::kUnchanged || by_key == Proof::kUnchanged))
+          ++verdict.stale;
+      }
+      c.generation = a->rule.cookie;
+      c.version = version;
       tables.counters().add(slot, a->counter, 1, 64);
       ++verdict.checks;
     }

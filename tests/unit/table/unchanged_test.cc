@@ -1,4 +1,4 @@
-// A cached decision that outlives a hidden rule is a silent outage: unchanged() must never say yes
+// A cached decision that outlives a hidden rule is a silent outage: prove() must never say yes
 // to a decision that the tables would not make again.
 #include <gtest/gtest.h>
 
@@ -24,6 +24,7 @@ struct Decision {
   std::vector<Step> steps;
   VisitedTables visited;
   std::uint64_t version = 0;
+  ChangeHint hint;
 };
 
 struct UnchangedTest : test::TablesFixture {
@@ -53,9 +54,32 @@ struct UnchangedTest : test::TablesFixture {
     return d;
   }
 
-  bool unchanged(const Decision& d, const flow::FlowKey& key) {
-    return tables.unchanged(d.version, tables.version(), key, d.visited);
+  // By the key. Where the hint tells, and where the recent changes tell, they say the same.
+  bool unchanged(const Decision& d, const flow::FlowKey& key, ChangeHint* hint) {
+    const Recent recent = tables.recent();
+    const bool told = recent.tells(*hint, d.version);
+    const bool by_recent = told && !recent.marks->changed(hint->hash, d.version);
+    const Proof by_hint = tables.prove(d.version, tables.version(), d.visited, *hint);
+    const Proof by_key = tables.prove(d.version, tables.version(), key, key, d.visited, hint);
+    EXPECT_NE(by_key, Proof::kUnknown);
+    if (by_hint != Proof::kUnknown) {
+      EXPECT_EQ(by_hint, by_key);
+      ++told_by_hint;
+    }
+    if (told) {
+      EXPECT_EQ(by_recent, by_key == Proof::kUnchanged);
+      ++told_by_recent;
+    }
+    return by_key == Proof::kUnchanged;
   }
+  bool unchanged(const Decision& d, const flow::FlowKey& key) {
+    ChangeHint none;
+    return unchanged(d, key, &none);
+  }
+
+  std::size_t told_by_hint = 0;
+  std::size_t told_by_recent = 0;
+  std::uint32_t next_priority = 1;
 };
 
 TEST_F(UnchangedTest, NewHiddenRuleEndsADecisionOfThePipeline) {
@@ -186,7 +210,6 @@ TEST_F(UnchangedTest, NeverProvesADecisionThatTheTablesWouldNotMakeAgain) {
   std::vector<Cached> cache;
   std::vector<flow::RuleId> open;
   std::vector<flow::RuleId> hidden;
-  std::uint32_t next_priority = 1;
   std::uint64_t proven = 0;
   std::uint64_t tried = 0;
 
@@ -236,7 +259,7 @@ TEST_F(UnchangedTest, NeverProvesADecisionThatTheTablesWouldNotMakeAgain) {
       Cached& c = cache[random.below(static_cast<std::uint32_t>(cache.size()))];
       const Decision now = decide(c.key);
       ++tried;
-      if (!unchanged(c.decision, c.key)) {
+      if (!unchanged(c.decision, c.key, &c.decision.hint)) {
         if (random.below(4) == 0) c.decision = now;
         continue;
       }
@@ -247,6 +270,65 @@ TEST_F(UnchangedTest, NeverProvesADecisionThatTheTablesWouldNotMakeAgain) {
   }
   // Of use only if it often says yes.
   EXPECT_GT(proven, tried / 10);
+  EXPECT_GT(told_by_hint, tried / 4);
+  EXPECT_GT(told_by_recent, 100u);
+}
+
+TEST_F(UnchangedTest, HintTellsWhileOnlyItsSubtableChanges) {
+  flow::FlowKey key;
+  key.ipv4_dst = Ipv4Address::of(10, 0, 0, 1);
+  const auto change = [&](const flow::Match& match) {
+    add(tables.pipeline(), rule(match, next_priority++));
+    tables.pipeline().publish();
+  };
+  const auto by_hint = [&](const Decision& d) {
+    return tables.prove(d.version, tables.version(), d.visited, d.hint);
+  };
+  change(flow::Match{}.ipv4_dst(Ipv4Address::of(10, 0, 0, 2)));
+  Decision d = decide(key);
+  change(flow::Match{}.ipv4_dst(Ipv4Address::of(10, 0, 0, 3)));
+  EXPECT_EQ(by_hint(d), Proof::kUnknown);
+  ASSERT_TRUE(unchanged(d, key, &d.hint));
+  EXPECT_EQ(by_hint(d), Proof::kUnchanged);
+  change(flow::Match{}.in_port(9));  // of another subtable
+  EXPECT_EQ(by_hint(d), Proof::kUnknown);
+  EXPECT_FALSE(tables.recent().tells(d.hint, d.version));
+  d.version = tables.version();
+  change(flow::Match{}.ipv4_dst(Ipv4Address::of(10, 0, 0, 4)));
+  EXPECT_TRUE(tables.recent().tells(d.hint, d.version));
+  change(flow::Match{}.ipv4_dst(Ipv4Address::of(10, 0, 0, 1)));
+  EXPECT_EQ(by_hint(d), Proof::kChanged);
+  ASSERT_TRUE(tables.recent().tells(d.hint, d.version));
+  EXPECT_TRUE(tables.recent().marks->changed(d.hint.hash, d.version));
+  tables.touch();
+  EXPECT_FALSE(tables.recent().tells(d.hint, d.version));
+}
+
+// While the table grows, its marks become finer and keep what they knew.
+TEST_F(UnchangedTest, GrowthOfATableForgetsNoChangeAndInventsFew) {
+  const auto host = [](std::uint32_t n) { return Ipv4Address::of(10, 1, n >> 8 & 255, n & 255); };
+  constexpr std::uint32_t kHosts = 4096;
+  std::vector<std::pair<flow::FlowKey, Decision>> cache(kHosts);
+  for (std::uint32_t n = 0; n < kHosts; ++n) {
+    cache[n].first.ipv4_dst = host(n);
+    cache[n].second = decide(cache[n].first);
+  }
+  std::uint32_t alarms = 0;
+  for (std::uint32_t n = 0; n < kHosts / 2; ++n) {
+    add(tables.pipeline(), rule(flow::Match{}.ipv4_dst(host(n)), 5));
+    tables.pipeline().publish();
+    auto& [mine, decision] = cache[n];
+    EXPECT_FALSE(unchanged(decision, mine, &decision.hint)) << n;
+    for (std::uint32_t other = kHosts - 8; other < kHosts; ++other) {
+      auto& [key, d] = cache[other];
+      if (!unchanged(d, key, &d.hint)) ++alarms;
+      d.version = tables.version();
+    }
+  }
+  for (std::uint32_t n = 0; n < kHosts / 2; ++n) {
+    EXPECT_FALSE(unchanged(cache[n].second, cache[n].first, &cache[n].second.hint)) << n;
+  }
+  EXPECT_LT(alarms, 8 * (kHosts / 2) / 50);
 }
 
 }  // namespace
