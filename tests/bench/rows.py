@@ -12,10 +12,16 @@ class ForwardingRow:
     sides = ("testpmd", "openvswitch", "lifeline")
     loop = True  # the pcap is replayed for ever
     exact_entries = 262144  # of Lifeline's exact-match table
+    # The pcap PMD holds every packet in an mbuf.
+    mbufs, memory_mib = 400000, 2048
 
     def __init__(self, name, text, flows, rules, goal):
         self.name, self.text, self.flows, self.rules = name, text, flows, rules
         self.goal = goal  # Lifeline's ratio to testpmd
+        if flows > 200000:
+            self.exact_entries, self.mbufs, self.memory_mib = 2 * flows, flows + 200000, 6144
+            # Open vSwitch keeps 200 000 datapath flows (other_config:flow-limit).
+            self.sides = ("testpmd", "lifeline")
         self.pcap = None
         self.lesson = None  # a pcap with one frame from the destination, for NORMAL
         self._rules_file = None
@@ -114,6 +120,7 @@ ROWS = [
     ForwardingRow("100k-flows", "100 k flows, one in_port rule", 100000, "in_port", 0.55),
     ForwardingRow("100k-flows-100k-rules", "100 k flows, 100 k exact 5-tuple rules", 100000, "exact",
                   0.50),
+    ForwardingRow("1m-flows-1m-rules", "1 M flows, 1 M exact 5-tuple rules", 1000000, "exact", 0.40),
     ForwardingRow("1k-flows-normal", "1 k flows, NORMAL, destination learned", 1000, "normal", 0.50),
     ChangesRow("changes-idle", "flow_mods, 100 k added and deleted, nothing is forwarded", False, 100000, flows=1000),
     ChangesRow("changes-load", "flow_mods, 100 k added and deleted, while 100 k flows are forwarded", True, 100000),

@@ -46,15 +46,15 @@ class Testpmd:
         self.lab = lab
         self.process = None
 
-    def argv(self, pcap):
-        return ["dpdk-testpmd", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m", "2048",
+    def argv(self, row):
+        return ["dpdk-testpmd", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m", str(row.memory_mib),
                 "--file-prefix=testpmd", "-l", f"{MAIN_CPU},{WORKER_CPU}", f"--main-lcore={MAIN_CPU}",
-                "--vdev", f"net_pcap0,rx_pcap={pcap},infinite_rx=1", "--vdev", "net_null1,no-rx=1",
+                "--vdev", f"net_pcap0,rx_pcap={row.pcap},infinite_rx=1", "--vdev", "net_null1,no-rx=1",
                 "--", "--forward-mode=io", "--nb-cores=1", "--stats-period=1",
-                "--total-num-mbufs=400000", "--no-mlockall"]
+                f"--total-num-mbufs={row.mbufs}", "--no-mlockall"]
 
     def start(self, row):
-        self.process = self.lab.start("testpmd", self.argv(row.pcap))
+        self.process = self.lab.start("testpmd", self.argv(row))
 
     def _periods(self):
         """Transmitted packets per second of port 1, one figure per second."""
@@ -196,7 +196,7 @@ class Lifeline:
 
         class Bench(switch.Switch):
             def eal_arguments(self):
-                return ["--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m", "2048",
+                return ["--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m", str(row.memory_mib),
                         "--file-prefix=bench", "-l", f"{MAIN_CPU},{WORKER_CPU}",
                         f"--main-lcore={MAIN_CPU}",
                         f"--vdev=net_pcap0,rx_pcap={row.pcap},infinite_rx={int(row.loop)}",
@@ -205,7 +205,7 @@ class Lifeline:
             "ports": [{"name": "source", "device": "net_pcap0", "number": 1},
                       {"name": "sink", "device": sink, "number": 2}],
             "idle_sleep_us": 0,
-            "sizes": {"flows": 200000, "exact_entries": row.exact_entries, "mbufs": 400000},
+            "sizes": {"flows": max(200000, row.flows), "exact_entries": row.exact_entries, "mbufs": row.mbufs},
         })
         self.switch.start(timeout=90)  # a gigabyte of mbufs
         self.switch.local_static("10.99.0.2/24")
