@@ -75,30 +75,58 @@ std::optional<ofagent::PortInfo> AgentBackend::port(flow::PortNo number) const {
   return info(*status);
 }
 
+std::uint64_t AgentBackend::ask_port_counters() {
+  if (readings_->done == readings_begun_) {
+    read_port_counters();
+    return readings_begun_;
+  }
+  readings_->again = true;
+  return readings_begun_ + 1;
+}
+
+void AgentBackend::read_port_counters() {
+  ++readings_begun_;
+  ports_.request_counters(
+      /*extended=*/false, [this, readings = std::weak_ptr(readings_)](
+                              const std::vector<port::PortSet::CountersOfPort>& all) {
+        const auto alive = readings.lock();
+        if (!alive) return;
+        ++alive->done;
+        for (const auto& port : all) alive->stats.insert_or_assign(port.port_no, port.stats);
+        // One that is being restarted was not asked.
+        std::erase_if(alive->stats, [this](const auto& known) {
+          return !ports_.status(known.first).has_value();
+        });
+        if (std::exchange(alive->again, false)) read_port_counters();
+      });
+}
+
+ofagent::PortCounters AgentBackend::local_counters() const {
+  ofagent::PortCounters out;
+  for (const auto& counter : local_.counters()) {
+    // What the host sends, the switch receives.
+    if (counter.name == "local_read_packets") out.rx_packets = counter.value;
+    if (counter.name == "local_read_bytes") out.rx_bytes = counter.value;
+    if (counter.name == "local_written_packets") out.tx_packets = counter.value;
+    if (counter.name == "local_written_bytes") out.tx_bytes = counter.value;
+    if (counter.name == "local_read_no_mbuf" || counter.name == "local_read_too_long")
+      out.rx_dropped += counter.value;
+    if (counter.name == "local_write_full" || counter.name == "local_write_down")
+      out.tx_dropped += counter.value;
+    if (counter.name == "local_read_error") out.rx_errors += counter.value;
+    if (counter.name == "local_write_error") out.tx_errors += counter.value;
+  }
+  return out;
+}
+
 ofagent::PortCounters AgentBackend::port_counters(flow::PortNo number) const {
   ofagent::PortCounters out;
-  out.age = clock_.now() - started_;
   if (number == flow::kPortLocal) {
-    for (const auto& counter : local_.counters()) {
-      // What the host sends, the switch receives.
-      if (counter.name == "local_read_packets") out.rx_packets = counter.value;
-      if (counter.name == "local_read_bytes") out.rx_bytes = counter.value;
-      if (counter.name == "local_written_packets") out.tx_packets = counter.value;
-      if (counter.name == "local_written_bytes") out.tx_bytes = counter.value;
-      if (counter.name == "local_read_no_mbuf" || counter.name == "local_read_too_long")
-        out.rx_dropped += counter.value;
-      if (counter.name == "local_write_full" || counter.name == "local_write_down")
-        out.tx_dropped += counter.value;
-      if (counter.name == "local_read_error") out.rx_errors += counter.value;
-      if (counter.name == "local_write_error") out.tx_errors += counter.value;
-    }
-    return out;
+    out = local_counters();
+  } else if (const auto it = readings_->stats.find(number); it != readings_->stats.end()) {
+    out = counters_of(it->second);
   }
-  const auto stats = ports_.stats(number);
-  if (!stats) return out;
-  const Duration age = out.age;
-  out = counters_of(*stats);
-  out.age = age;
+  out.age = clock_.now() - started_;
   return out;
 }
 

@@ -2,7 +2,9 @@
 // port/, table/ and datapath/.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <memory>
 
 #include "base/clock.h"
 #include "datapath/datapath.h"
@@ -23,6 +25,10 @@ class AgentBackend final : public ofagent::Backend {
   std::vector<ofagent::PortInfo> ports() const override;
   std::optional<ofagent::PortInfo> port(flow::PortNo number) const override;
   ofagent::PortCounters port_counters(flow::PortNo number) const override;
+  // The device thread reads them, one request at a time: who asks meanwhile shares the next one.
+  // The loop asks twice a second, too.
+  std::uint64_t ask_port_counters() override;
+  bool have_port_counters(std::uint64_t asked) const override { return readings_->done >= asked; }
   // What OpenFlow shows of a driver's counters. Pure.
   static ofagent::PortCounters counters_of(const port::PortStats& stats);
   Expected<void> set_port_config(flow::PortNo number, std::uint32_t config,
@@ -34,7 +40,16 @@ class AgentBackend final : public ofagent::Backend {
   void set_table_miss(ofagent::TableMiss miss) override;
 
  private:
+  // The answer may come when the backend is gone.
+  struct Readings {
+    std::uint64_t done = 0;
+    bool again = false;  // somebody has asked since the one under way began
+    std::map<flow::PortNo, port::PortStats> stats;
+  };
+
   ofagent::PortInfo info(const port::PortStatus& status) const;
+  ofagent::PortCounters local_counters() const;
+  void read_port_counters();
 
   const ofagent::SwitchFacts facts_;
   port::PortSet& ports_;
@@ -43,6 +58,8 @@ class AgentBackend final : public ofagent::Backend {
   datapath::Datapath& datapath_;
   const Clock& clock_;
   const TimePoint started_;
+  std::uint64_t readings_begun_ = 0;
+  std::shared_ptr<Readings> readings_ = std::make_shared<Readings>();
 };
 
 }  // namespace lifeline::control

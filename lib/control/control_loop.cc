@@ -177,6 +177,7 @@ void ControlLoop::keep_house(TimePoint) {
   keep_local_port();
   check_local_addresses();
   refresh_links();
+  p_.backend.ask_port_counters();  // what is shown while a driver is busy is no older than this
 }
 
 void ControlLoop::keep_local_port() {

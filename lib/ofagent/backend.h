@@ -113,7 +113,13 @@ class Backend {
   // In ascending order of their numbers (LOCAL is the last).
   virtual std::vector<PortInfo> ports() const = 0;
   virtual std::optional<PortInfo> port(flow::PortNo number) const = 0;
-  virtual PortCounters port_counters(flow::PortNo number) const = 0;  // zeroes if there is no such
+  // As last read; zeroes if there is no such.
+  virtual PortCounters port_counters(flow::PortNo number) const = 0;
+  // Has the counters of all ports read once more, which may take a driver milliseconds. True of
+  // have_port_counters(what this returns): port_counters() gives them. As with a fence, whoever
+  // waits asks.
+  virtual std::uint64_t ask_port_counters() = 0;
+  virtual bool have_port_counters(std::uint64_t asked) const = 0;
   // Sets the bits of `config` that are set in `mask`. A filter in software: never stops a device.
   // Must not call SwitchAgent::port_changed() for it: the agent announces the change itself.
   virtual Expected<void> set_port_config(flow::PortNo number, std::uint32_t config,

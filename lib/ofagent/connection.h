@@ -37,7 +37,7 @@ enum class Progress : std::uint8_t {
   kDone,
   kMore,     // the budget is spent; go on at once
   kBlocked,  // until something happens that leads to run(): another connection's change ends, the
-             // peer reads
+             // peer reads, a device answers
   kFenced,   // until the datapath has passed a fence, which nobody announces
 };
 

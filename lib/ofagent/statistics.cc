@@ -1,3 +1,5 @@
+#include <memory>
+
 #include "ofagent/handlers.h"
 
 namespace lifeline::ofagent {
@@ -5,6 +7,8 @@ namespace {
 
 using openflow::ErrorId;
 using openflow::MultipartWriter;
+
+constexpr Duration kLongestWaitForCounters = std::chrono::milliseconds{250};
 
 MultipartWriter writer_for(Connection& c, const Request& request, openflow::MultipartType type) {
   return {type, request.xid, c.channel.version(),
@@ -45,21 +49,43 @@ openflow::PortStats port_stats(const Backend& backend, flow::PortNo number) {
           .duration_nsec = nsec};
 }
 
-void handle_port_stats(AgentCore& core, Connection& c, const Request& request,
-                       const openflow::PortStatsRequest& wanted) {
-  MultipartWriter writer = writer_for(c, request, openflow::MultipartType::kPort);
-  if (wanted.port != flow::kPortNone) {
-    if (!core.backend.port(wanted.port)) {
-      c.error(ErrorId::kBrcBadPort, request);
-      return;
+// Answers with counters read for this request. Where a driver is busy with something else, a port
+// that is restarted for one, with those that were read last: the connection does not wait for it.
+class PortStatsTask final : public Task {
+ public:
+  PortStatsTask(AgentCore& core, const Request& request, const openflow::PortStatsRequest& wanted)
+      : request_(request),
+        wanted_(wanted),
+        asked_(core.backend.ask_port_counters()),
+        give_up_(core.now() + kLongestWaitForCounters) {}
+
+  Progress step(AgentCore& core, Connection& c, Budget&) override {
+    if (!core.backend.have_port_counters(asked_) && core.now() < give_up_)
+      return Progress::kBlocked;
+    MultipartWriter writer = writer_for(c, request_, openflow::MultipartType::kPort);
+    if (wanted_.port == flow::kPortNone) {
+      for (const PortInfo& port : core.backend.ports())
+        writer.add(port_stats(core.backend, port.number));
+    } else if (core.backend.port(wanted_.port)) {
+      writer.add(port_stats(core.backend, wanted_.port));
+    } else {
+      c.error(ErrorId::kBrcBadPort, request_);
+      return Progress::kDone;
     }
-    writer.add(port_stats(core.backend, wanted.port));
-  } else {
-    for (const PortInfo& port : core.backend.ports()) {
-      writer.add(port_stats(core.backend, port.number));
-    }
+    writer.finish();
+    return Progress::kDone;
   }
-  writer.finish();
+
+ private:
+  const Request request_;
+  const openflow::PortStatsRequest wanted_;
+  const std::uint64_t asked_;
+  const TimePoint give_up_;
+};
+
+void handle_port_stats(AgentCore& core, Connection& c, const Request& request,
+                       const openflow::PortStatsRequest& wanted, Budget& budget) {
+  core.start(c, std::make_unique<PortStatsTask>(core, request, wanted), budget);
 }
 
 void handle_port_desc(AgentCore& core, Connection& c, const Request& request) {
@@ -120,7 +146,7 @@ void handle_multipart(AgentCore& core, Connection& c, const Request& request,
         } else if constexpr (std::is_same_v<T, TableStatsRequest>) {
           handle_table_stats(core, c, request);
         } else if constexpr (std::is_same_v<T, PortStatsRequest>) {
-          handle_port_stats(core, c, request, m);
+          handle_port_stats(core, c, request, m, budget);
         } else if constexpr (std::is_same_v<T, PortDescRequest>) {
           handle_port_desc(core, c, request);
         } else if constexpr (std::is_same_v<T, QueueStatsRequest>) {

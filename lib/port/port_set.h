@@ -210,13 +210,10 @@ class PortSet {
 
   std::vector<PortStatus> status() const;  // by port number; LOCAL included after set_local()
   std::optional<PortStatus> status(flow::PortNo port_no) const;
-  Expected<PortStats> stats(flow::PortNo port_no) const;  // not LOCAL
-  // Every counter the driver has, with its name. May take the driver milliseconds.
+  // The counters of all ports but LOCAL, asked of their drivers (which may take milliseconds) by
+  // the device thread; `extended`: with every counter that a driver has, by its name. Needs use().
+  // Answers by message, or never where the thread ends first.
   using NamedCounters = std::vector<std::pair<std::string, std::uint64_t>>;
-  Expected<NamedCounters> extended_stats(flow::PortNo port_no) const;
-  // The counters of all ports but LOCAL, asked of their drivers by the device thread; `extended`:
-  // with those that extended_stats() gives. Needs use(). Answers by message, or never where the
-  // thread ends first.
   struct CountersOfPort {
     flow::PortNo port_no = flow::kPortZero;
     PortStats stats;
@@ -225,6 +222,7 @@ class PortSet {
   void request_counters(bool extended, std::function<void(std::vector<CountersOfPort>)> done) const;
   // Smallest MTU of all ports; nullopt without ports.
   std::optional<std::uint32_t> smallest_mtu() const;
+  std::uint32_t largest_mtu() const;  // 0 without ports
 
   // Mbufs that slot 0's TX queues may hold, over all ports, and those that open() went without:
   // drivers keep what was sent until the

@@ -70,18 +70,6 @@ std::optional<PortStatus> PortSet::status(flow::PortNo port_no) const {
   return port == nullptr ? std::nullopt : std::optional(port->status());
 }
 
-Expected<PortStats> PortSet::stats(flow::PortNo port_no) const {
-  const EthdevPort* port = find(port_no);
-  if (port == nullptr) return make_error("there is no port {}", port_no);
-  return port->stats();
-}
-
-Expected<PortSet::NamedCounters> PortSet::extended_stats(flow::PortNo port_no) const {
-  const EthdevPort* port = find(port_no);
-  if (port == nullptr) return make_error("there is no port {}", port_no);
-  return port->extended_stats();
-}
-
 void PortSet::request_counters(bool extended,
                                std::function<void(std::vector<CountersOfPort>)> done) const {
   thread_->post(
@@ -103,6 +91,12 @@ std::optional<std::uint32_t> PortSet::smallest_mtu() const {
     if (mtu != 0 && (!smallest || mtu < *smallest)) smallest = mtu;
   }
   return smallest;
+}
+
+std::uint32_t PortSet::largest_mtu() const {
+  std::uint32_t largest = 0;
+  for (const auto& port : ports_) largest = std::max(largest, port->status().mtu);
+  return largest;
 }
 
 }  // namespace lifeline::port

@@ -38,6 +38,8 @@ class FakeBackend final : public Backend {
   PortCounters port_counters(flow::PortNo number) const override {
     return {.rx_packets = number * 10u, .age = std::chrono::milliseconds{1500}};
   }
+  std::uint64_t ask_port_counters() override { return ++counters_asked; }
+  bool have_port_counters(std::uint64_t asked) const override { return asked <= counters_read; }
   Expected<void> set_port_config(flow::PortNo number, std::uint32_t config,
                                  std::uint32_t mask) override {
     PortInfo& port = port_map.at(number);
@@ -75,6 +77,8 @@ class FakeBackend final : public Backend {
   bool refuse_packet_out = false;
   std::optional<FragmentMode> fragment_mode;
   TableMiss table_miss = TableMiss::kDrop;
+  std::uint64_t counters_asked = 0;
+  std::uint64_t counters_read = ~std::uint64_t{0};  // each is answered at once
 };
 
 }  // namespace lifeline::ofagent

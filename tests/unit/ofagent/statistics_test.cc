@@ -138,6 +138,59 @@ TEST_F(StatisticsTest, PortsAreDescribedAndCounted) {
   }
 }
 
+class PortCountersTest : public StatisticsTest {
+ protected:
+  // Until the device thread answers.
+  void hold_counters_back() { backend.counters_read = backend.counters_asked; }
+  void read_counters() { backend.counters_read = backend.counters_asked; }
+  static openflow::MultipartRequest counters_of(flow::PortNo port) {
+    return {.body = openflow::PortStatsRequest{.port = port}};
+  }
+};
+
+TEST_F(PortCountersTest, AreThoseReadForTheRequestAndHoldUpNobodyElse) {
+  Peer asks = service(Version::k13);
+  Peer other = service(Version::k10);
+  hold_counters_back();
+  asks.send(counters_of(flow::kPortNone));
+  asks.send(openflow::BarrierRequest{});
+  asks.run();
+  EXPECT_TRUE(asks.inbox.empty()) << "the device thread has not answered";
+  other.ask<openflow::BarrierReply>(openflow::BarrierRequest{});
+  read_counters();
+  asks.run();
+  const auto reply = asks.next<openflow::MultipartReply>();
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_EQ(std::get<openflow::PortStatsReply>(reply->body).size(), 3u);
+  EXPECT_TRUE(asks.next<openflow::BarrierReply>().has_value());
+}
+
+TEST_F(PortCountersTest, AreTheLastKnownWhereADriverTakesLong) {
+  Peer c = service(Version::k13);
+  hold_counters_back();
+  c.send(counters_of(2));
+  c.run();
+  clock.advance(milliseconds{249});
+  c.run();
+  EXPECT_TRUE(c.inbox.empty());
+  clock.advance(milliseconds{1});
+  c.run();
+  const auto reply = c.next<openflow::MultipartReply>();
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_EQ(std::get<openflow::PortStatsReply>(reply->body).at(0).rx_packets, 20u);
+}
+
+TEST_F(PortCountersTest, OfAPortThatGoesMeanwhileAreAnError) {
+  Peer c = service(Version::k13);
+  hold_counters_back();
+  c.send(counters_of(2));
+  c.run();
+  backend.port_map.erase(2);
+  read_counters();
+  c.run();
+  EXPECT_TRUE(c.next<openflow::ErrorMsg>().has_value());
+}
+
 TEST_F(StatisticsTest, QueuesGroupsAndMetersAreHonestlyNone) {
   Peer c = primary();
   EXPECT_TRUE(c.ask_list<openflow::QueueStatsReply>(openflow::QueueStatsRequest{}).empty());

@@ -209,18 +209,37 @@ TEST(PortSet, ReportsAllThatIsWrongAndOpensNothingThen) {
 }
 
 TEST(PortSet, CountersHaveTheDriversNames) {
+  auto thread = DeviceThread::start();
+  ASSERT_TRUE(thread);
   auto set = make_set(2);
+  set->use(thread->get());
   ASSERT_TRUE(set->open({null_port("a", "net_null1", 1)}));
   rte_mbuf* burst[8];
   ASSERT_EQ(rte_eth_rx_burst(set->view()->find(1)->ethdev_id, 0, burst, 8), 8);
   rte_pktmbuf_free_bulk(burst, 8);
-  EXPECT_EQ(set->stats(1)->rx_packets, 8u);
-  const auto named = set->extended_stats(1);
-  ASSERT_TRUE(named);
-  EXPECT_NE(std::find(named->begin(), named->end(),
+  std::vector<PortSet::CountersOfPort> read;
+  const auto ask = [&](bool extended) {
+    bool answered = false;
+    set->request_counters(extended, [&](std::vector<PortSet::CountersOfPort> all) {
+      read = std::move(all);
+      answered = true;
+    });
+    while (!answered) {
+      pollfd p{(*thread)->fd(), POLLIN, 0};
+      ASSERT_EQ(poll(&p, 1, 5000), 1);
+      (*thread)->poll();
+    }
+    ASSERT_EQ(read.size(), 1u);
+    EXPECT_EQ(read[0].port_no, 1);
+    EXPECT_EQ(read[0].stats.rx_packets, 8u);
+  };
+  ask(false);
+  EXPECT_TRUE(read[0].extended.empty());
+  ask(true);
+  const auto& named = read[0].extended;
+  EXPECT_NE(std::find(named.begin(), named.end(),
                       std::pair<std::string, std::uint64_t>("rx_good_packets", 8)),
-            named->end());
-  EXPECT_FALSE(set->stats(2));
+            named.end());
 }
 
 TEST(PortSet, TheDeviceThreadAddsAndRemovesWithoutBlocking) {
