@@ -3,6 +3,7 @@
 #include <net/if.h>
 #include <rte_lcore.h>
 
+#include <algorithm>
 #include <asio/executor_work_guard.hpp>
 #include <asio/signal_set.hpp>
 #include <csignal>
@@ -101,6 +102,7 @@ Expected<void> Switch::Impl::open_ports() {
       {.name = config.local.name,
        .mac = local_mac,
        .mtu = mtu,
+       .largest_mtu = std::max(mtu, config.local.mtu ? 0 : ports->largest_mtu()),
        .persistent = true,
        // What it reads may lie in the ports' TX rings until these need the room.
        .n_mbufs = 2048 + ports->tx_descriptors_total(),
@@ -215,6 +217,7 @@ Expected<void> Switch::Impl::start_openflow() {
                          .names = *names,
                          .links = links,
                          .listeners = listeners,
+                         .local_mtu_follows = !config.local.mtu.has_value(),
                          .control_queue_sleep_us = config.idle_sleep_us});
   return {};
 }

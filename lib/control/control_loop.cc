@@ -162,6 +162,7 @@ bool ControlLoop::read_kernel_events() {
 bool ControlLoop::run_agents(TimePoint now) {
   if (now >= p_.inband.next_deadline()) p_.inband.run(now);
   p_.port_keeper.run(now);
+  follow_port_mtus();
   p_.offload.run(p_.inband, now);
   const bool more = p_.agent.run();
   for (const auto& link : p_.links) link->poll(now);
@@ -200,7 +201,26 @@ void ControlLoop::keep_local_port() {
     }
   }
   tap_watch_.watch(p_.local.fd());
-  if (seen() == before) return;
+  if (seen() != before) tell_local_port();
+}
+
+// Only when the ports' changes: an MTU that somebody else gave the interface stays until then.
+void ControlLoop::follow_port_mtus() {
+  const auto smallest = p_.port_keeper.smallest_mtu();
+  if (!p_.local_mtu_follows || !smallest || smallest == smallest_mtu_) return;
+  const bool is_start = !std::exchange(smallest_mtu_, smallest).has_value();
+  if (p_.local.mtu() == *smallest) return;
+  if (const auto set = p_.local.set_mtu(*smallest); !set) {
+    log::warn("control", "the ports' smallest MTU is {} now: {}", *smallest, set.error().message);
+    return;
+  }
+  if (!is_start)
+    log::info("control", "local port {}: MTU {}, now the smallest of the ports'", p_.local.name(),
+              *smallest);
+  tell_local_port();
+}
+
+void ControlLoop::tell_local_port() {
   p_.ports.set_local(p_.local.mac(), p_.local.mtu(), p_.local.present() && p_.local.up());
   p_.datapath.ports_changed();
   if (const auto info = p_.backend.port(flow::kPortLocal)) {

@@ -35,7 +35,10 @@
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <atomic>
+#include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/clock.h"
@@ -80,6 +83,8 @@ struct LoopParts {
   Names& names;
   std::vector<std::unique_ptr<ControllerLink>>& links;
   std::vector<std::unique_ptr<Listener>>& listeners;
+  // Whether its MTU follows the smallest of the ports' (none is configured).
+  bool local_mtu_follows = false;
   // Longest sleep while there are control queues, which announce nothing; 0: none.
   std::uint32_t control_queue_sleep_us = 0;
 };
@@ -112,6 +117,8 @@ class ControlLoop final : public datapath::ControlHandler {
   bool run_agents(TimePoint now);
   void keep_house(TimePoint now);
   void keep_local_port();
+  void follow_port_mtus();
+  void tell_local_port();
   void check_local_addresses();
   void refresh_links();
   void links_changed(const std::vector<flow::PortNo>& changed);
@@ -132,9 +139,10 @@ class ControlLoop final : public datapath::ControlHandler {
   std::atomic<bool> stop_{false};
   TimePoint next_housekeeping_{};
   TimePoint last_look_{};
-  int short_waits_ = 0;           // turns in a row that spun in place of a sleep
-  bool links_asked_ = false;      // the device thread has not answered yet
-  bool ask_links_again_ = false;  // something happened meanwhile
+  std::optional<std::uint32_t> smallest_mtu_;  // as last followed
+  int short_waits_ = 0;                        // turns in a row that spun in place of a sleep
+  bool links_asked_ = false;                   // the device thread has not answered yet
+  bool ask_links_again_ = false;               // something happened meanwhile
   log::RateLimit netlink_log_;
   log::RateLimit local_log_{1, std::chrono::seconds{10}};
   log::RateLimit link_log_{20};

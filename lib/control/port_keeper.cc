@@ -45,6 +45,7 @@ void PortKeeper::begin(const std::vector<port::PortSpec>& wanted,
   }
   for (const auto& [spec, reason] : absent) failed(known_[spec.name], reason);
   look_for_next_try();
+  look_at_mtus();
 }
 
 void PortKeeper::want(const std::vector<port::PortSpec>& wanted, Done done) {
@@ -71,6 +72,7 @@ void PortKeeper::want(const std::vector<port::PortSpec>& wanted, Done done) {
   // Those that go first: who comes may need their numbers and devices.
   for (const auto& name : changed) step(name);
   look_for_next_try();
+  look_at_mtus();
   settle({});
 }
 
@@ -104,6 +106,17 @@ void PortKeeper::look_for_next_try() {
   next_try_ = TimePoint::max();
   for (const auto& [name, port] : known_)
     if (port.state == State::kAbsent) next_try_ = std::min(next_try_, port.next_try);
+}
+
+void PortKeeper::look_at_mtus() {
+  smallest_mtu_.reset();
+  for (auto& [name, port] : known_) {
+    if (port.state == State::kThere) {
+      if (const auto status = p_.ports.status(port.spec.port_no)) port.mtu = status->mtu;
+    }
+    if (!port.wanted || port.mtu == 0) continue;
+    smallest_mtu_ = std::min(smallest_mtu_.value_or(port.mtu), port.mtu);
+  }
 }
 
 // One thing at a time: what is under way calls again when it is done.
@@ -145,6 +158,7 @@ std::function<void(Expected<void>)> PortKeeper::answer(
     if (alive.expired()) return;
     (this->*member)(name, result);
     look_for_next_try();
+    look_at_mtus();
   };
 }
 

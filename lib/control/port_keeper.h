@@ -61,6 +61,10 @@ class PortKeeper {
   // An interface of the kernel came, went or changed.
   void interfaces_changed();
 
+  // IP MTU in bytes, of the ports that are wanted. One whose device is gone counts as it was: the
+  // way through it will be as narrow when it is back. nullopt: no port has been there yet.
+  std::optional<std::uint32_t> smallest_mtu() const { return smallest_mtu_; }
+
   // Ports that are wanted and have no device, by number.
   std::vector<port::AbsentPort> absent() const;
 
@@ -71,7 +75,8 @@ class PortKeeper {
     port::PortSpec spec;                   // as it is, or was last tried
     std::optional<port::PortSpec> wanted;  // unset: it is to go
     bool wants_reset = false;
-    std::string reason;  // of kAbsent, once it was tried
+    std::string reason;     // of kAbsent, once it was tried
+    std::uint32_t mtu = 0;  // IP, in bytes; 0: it was never there
     TimePoint last_try{};
     TimePoint next_try{};
     bool saw_event = false;                 // interfaces_changed() during a try
@@ -90,6 +95,7 @@ class PortKeeper {
   void device_event(flow::PortNo port_no, port::DeviceEvent event);
   void announce(ofagent::SwitchAgent::PortChange change, const ofagent::PortInfo& info);
   void look_for_next_try();
+  void look_at_mtus();
   void settle(const std::string& name);
   // Calls (this->*member)(name, result) unless this is gone by then.
   std::function<void(Expected<void>)> answer(const std::string& name,
@@ -99,6 +105,7 @@ class PortKeeper {
   Parts p_;
   std::map<std::string, Port> known_;  // by name
   TimePoint next_try_ = TimePoint::max();
+  std::optional<std::uint32_t> smallest_mtu_;
   std::set<std::string> unsettled_;  // of the last want(), while its `done` is not called
   std::vector<std::string> problems_;
   Done done_;

@@ -64,8 +64,9 @@ Expected<std::unique_ptr<LocalPort>> LocalPort::create(const LocalPortConfig& co
   if (config.mac.is_zero() || config.mac.is_multicast())
     return make_error("local port {}: {} is no unicast MAC", config.name, config.mac.to_string());
   std::unique_ptr<LocalPort> self(new LocalPort(config));
+  const std::uint32_t largest = std::max(config.mtu, config.largest_mtu);
   const std::uint32_t room =
-      std::max(kMinRoomBytes, (config.mtu + kEthernetBytes + kTwoTagsBytes + 63u) & ~63u);
+      std::max(kMinRoomBytes, (largest + kEthernetBytes + kTwoTagsBytes + 63u) & ~63u);
   auto pool = make_pool("local", std::max(config.n_mbufs, 64u), 0, room, SOCKET_ID_ANY);
   if (!pool) return tl::make_unexpected(pool.error());
   self->pool_ = std::move(*pool);

@@ -28,7 +28,9 @@ struct LocalPortConfig {
   std::string name;          // 1..15 bytes
   MacAddress mac;            // unicast, not zero
   std::uint32_t mtu = 1500;  // IP MTU in bytes
-  bool up = true;            // set the interface up when it is made
+  // That set_mtu() may be asked for later: what the buffers have room for; 0: `mtu`.
+  std::uint32_t largest_mtu = 0;
+  bool up = true;  // set the interface up when it is made
   // The interface, its addresses and routes outlive the process, so that a switch that starts again
   // (after a crash, too) finds its way to the controller without anybody's help. Without a process
   // it has no carrier.
@@ -69,7 +71,7 @@ class LocalPort {
   void check();
 
   // IP MTU in bytes. Error: gone, out of the kernel's range, or more than the buffers hold, which
-  // take an MTU of create()'s configuration or of 2026, whichever is larger.
+  // take the largest MTU of create()'s configuration or 2026, whichever is larger.
   Expected<void> set_mtu(std::uint32_t mtu);
 
   // After a deletion: a new interface with the configuration of create(). No-op when present.

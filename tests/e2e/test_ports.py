@@ -1,6 +1,6 @@
 """Ports come and go while packets are forwarded: devices that vanish and come back, and the configuration."""
 
-from lab import case, openflow
+from lab import case, openflow, switch
 
 ADD, DELETE, MODIFY = range(3)
 
@@ -19,6 +19,13 @@ class Ports(case.LabTest):
         ports = self.lifeline.ctl_json("ports")
         return {p["name"]: p["number"] for p in ports["ports"]}, {p["name"] for p in ports["absent"]}
 
+    def local_has_mtu(self, mtu):
+        """The kernel's word, and the switch's."""
+        def seen():
+            text = self.lifeline.space.ip("-o", "link", "show", "dev", "br0").stdout
+            return f" mtu {mtu} " in text and switch.port_counters(self.lifeline)["br0"]["mtu"] == mtu
+        self.lab.until(seen, f"the local port's MTU is {mtu}")
+
     def reload_ports(self, ports):
         self.lifeline.config["ports"] = ports
         self.lifeline.write_config()
@@ -31,7 +38,7 @@ class Ports(case.LabTest):
         older = openflow.Controller(net.ctl, port=6654, version=openflow.V10).start()
         self.lifeline = self.watch(net.make_switch(controllers=[net.target(), net.target(6654)]))
         ports = self.lifeline.config["ports"]
-        ports.append({"name": "p4", "device": "net_af_packet9,iface=p4", "optional": True})
+        ports.append({"name": "p4", "device": "net_af_packet9,iface=p4", "optional": True, "mtu": 1400})
         self.lifeline.allow(r"WARN control: port p4: .* no interface 'p4'", r"WARN control: port .* is gone")
         self.lifeline.start()
         net.address_local(self.lifeline, "static")
@@ -40,6 +47,7 @@ class Ports(case.LabTest):
             self.lifeline.ofctl("add-flow", flow)
         self.reaches(net.h1, net.h2)
         self.assertEqual(self.listed(), ({"p1": 1, "p2": 2, "p3": 3, "br0": "LOCAL"}, {"p4"}))
+        self.local_has_mtu(1500)
 
         # One that was not there at the start.
         self.lab.wire(net.sw, "p4", late, "eth0")
@@ -47,6 +55,7 @@ class Ports(case.LabTest):
         for session in sessions:
             self.told(session, ADD, 4)
         self.reaches(net.h1, late)
+        self.local_has_mtu(1400)  # the smallest of the ports'
 
         # One that EAL made goes, with its interface. Others go on.
         net.sw.ip("link", "del", "p3")
@@ -65,9 +74,11 @@ class Ports(case.LabTest):
         self.assertEqual(self.reload_ports(ports[:3])["changed"], ["ports[p4]"])
         for session in sessions:
             self.told(session, DELETE, 4)
+        self.local_has_mtu(1500)
         self.assertEqual(self.reload_ports([*ports[:2], ports[3], ports[2]])["changed"], ["ports[p4]"])
         for session in sessions:
             self.told(session, ADD, 4, known=1)
+        self.local_has_mtu(1400)
         self.reaches(net.h1, late)
         self.lifeline.allow(r"WARN control: port p5: .* no interface 'p5'")
         self.lifeline.config["ports"] = [*ports, {"name": "p5", "device": "net_af_packet8,iface=p5"}]
