@@ -1,5 +1,7 @@
 #include "library_configs.h"
 
+#include <rte_lcore.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -84,8 +86,22 @@ table::FdbConfig fdb_config(const config::Config& config) {
           .ageing_s = config.sizes.fdb_ageing_s};
 }
 
-datapath::DatapathConfig datapath_config(const config::Config& config) {
+Expected<std::vector<port::WorkerPlace>> worker_places(const config::Config& config) {
+  std::vector<port::WorkerPlace> eal;
+  unsigned lcore;
+  RTE_LCORE_FOREACH_WORKER(lcore) {
+    eal.push_back({.lcore = lcore, .socket = static_cast<int>(rte_lcore_to_socket_id(lcore))});
+  }
+  std::vector<port::WorkerPlace> wanted;
+  for (const auto& worker : config.workers.lcores)
+    wanted.push_back({.lcore = worker.lcore, .ports = worker.ports});
+  return port::choose_lcores(config.workers.number, std::move(wanted), eal);
+}
+
+datapath::DatapathConfig datapath_config(const config::Config& config,
+                                         const std::vector<port::WorkerPlace>& workers) {
   datapath::DatapathConfig datapath;
+  for (const auto& worker : workers) datapath.lcores.push_back(worker.lcore);
   datapath.max_idle_sleep_us = config.idle_sleep_us;
   datapath.exact_entries = config.sizes.exact_entries;
   datapath.packet_ins_per_s = config.packet_in_pps;

@@ -5,12 +5,14 @@
 #include <utility>
 #include <vector>
 
+#include "base/expected.h"
 #include "base/mac_address.h"
 #include "config/config.h"
 #include "datapath/datapath.h"
 #include "flow/port_vlan.h"
 #include "ofagent/backend.h"
 #include "ofagent/switch_agent.h"
+#include "port/placement.h"
 #include "port/port_set.h"
 #include "table/fdb.h"
 #include "table/tables.h"
@@ -25,6 +27,10 @@ ofagent::FailMode fail_mode(const config::Config& config);
 ofagent::AgentConfig agent_config(const config::Config& config);
 table::TablesConfig tables_config(const config::Config& config, std::uint32_t n_slots);
 table::FdbConfig fdb_config(const config::Config& config);
-datapath::DatapathConfig datapath_config(const config::Config& config);
+// The lcores that forward, by slot - 1. Not pure: EAL says which there are. Error: one that EAL has
+// not got.
+Expected<std::vector<port::WorkerPlace>> worker_places(const config::Config& config);
+datapath::DatapathConfig datapath_config(const config::Config& config,
+                                         const std::vector<port::WorkerPlace>& workers);
 
 }  // namespace lifeline

@@ -68,13 +68,10 @@ Switch::Impl::~Impl() {
 }
 
 Expected<void> Switch::Impl::open_ports() {
-  const std::uint32_t n_workers = rte_lcore_count() - 1;
-  if (config.workers && *config.workers > n_workers) {
-    return make_error(
-        "workers: {} are configured, but EAL has only {} worker lcores; start with more (-l)",
-        *config.workers, n_workers);
-  }
-  n_slots = 1 + config.workers.value_or(n_workers);
+  auto chosen = worker_places(config);
+  if (!chosen) return tl::make_unexpected(chosen.error());
+  workers = std::move(*chosen);
+  n_slots = static_cast<std::uint32_t>(1 + workers.size());
   qsbr = std::make_unique<sync::Qsbr>();
   retired = std::make_unique<sync::RetireList>(*qsbr);
 
@@ -84,6 +81,7 @@ Expected<void> Switch::Impl::open_ports() {
 
   port::PortSetConfig port_config;
   port_config.n_slots = n_slots;
+  port_config.workers = workers;
   port_config.extra_mbufs = config.sizes.mbufs;
   port_config.control_queues = config.offload.enabled && config.in_band.enabled;
   auto set = port::PortSet::create(
@@ -117,8 +115,8 @@ Expected<void> Switch::Impl::open_ports() {
 Expected<void> Switch::Impl::make_datapath() {
   tables = std::make_unique<table::Tables>(*qsbr, *retired, tables_config(config, n_slots));
   fdb = std::make_unique<table::Fdb>(*retired, fdb_config(config));
-  auto made =
-      datapath::Datapath::create(datapath_config(config), *tables, *fdb, *ports, *qsbr, *retired);
+  auto made = datapath::Datapath::create(datapath_config(config, workers), *tables, *fdb, *ports,
+                                         *qsbr, *retired);
   if (!made) return tl::make_unexpected(made.error());
   datapath = std::move(*made);
   return {};

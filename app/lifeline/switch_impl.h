@@ -82,6 +82,7 @@ struct Switch::Impl {
   SteadyClock clock;
   asio::io_context io{1};
   std::uint32_t n_slots = 1;
+  std::vector<port::WorkerPlace> workers;  // by slot - 1
   MacAddress local_mac;
 
   std::unique_ptr<sync::Qsbr> qsbr;

@@ -27,6 +27,7 @@ inline constexpr std::uint16_t kMaxVid = 4094;
 inline constexpr std::uint32_t kMinMtu = 576;
 inline constexpr std::uint32_t kMaxMtu = 9600;
 inline constexpr std::uint32_t kMaxWorkers = 63;
+inline constexpr std::uint32_t kMaxLcore = 127;  // RTE_MAX_LCORE - 1 in Debian's DPDK
 
 // The switch's own network interface (a TAP), OpenFlow port LOCAL.
 struct Local {
@@ -188,6 +189,22 @@ struct Sizes {
   bool operator==(const Sizes&) const = default;
 };
 
+// An lcore that forwards, and what it is for.
+struct WorkerLcore {
+  std::uint32_t lcore = 0;         // EAL's number
+  std::vector<std::string> ports;  // names of the ports whose queues it polls; empty: any
+
+  bool operator==(const WorkerLcore&) const = default;
+};
+
+// Which lcores forward. Neither: every EAL worker lcore.
+struct Workers {
+  std::optional<std::uint32_t> number;  // 1..kMaxWorkers, the first of EAL's
+  std::vector<WorkerLcore> lcores;      // these, each once
+
+  bool operator==(const Workers&) const = default;
+};
+
 // Wire versions that the switch speaks, ascending: 0x01 (1.0) and 0x04 (1.3).
 std::vector<std::uint8_t> all_openflow_versions();
 
@@ -215,7 +232,7 @@ struct Config {
       all_openflow_versions();     // wire versions, ascending
   std::optional<Metrics> metrics;  // unset: nobody can
   Sizes sizes;
-  std::optional<std::uint32_t> workers;  // 1..63; unset: every EAL worker lcore
+  Workers workers;
   std::uint32_t idle_sleep_us = 0;  // longest sleep of an idle worker, 0..10000; 0: polls always
   log::Level log_level = log::Level::kInfo;
   std::map<std::string, log::Level> log_levels;  // of log::kLibraries, in place of log_level

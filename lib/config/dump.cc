@@ -64,6 +64,22 @@ void dump_ports(const Config& c, std::string& out) {
   }
 }
 
+void dump_workers(const Workers& workers, std::string& out) {
+  if (workers.lcores.empty()) {
+    out += workers.number ? fmt::format("workers: {}\n", *workers.number) : "workers: auto\n";
+    return;
+  }
+  out += "workers:\n";
+  for (const WorkerLcore& worker : workers.lcores) {
+    out += fmt::format("  - lcore: {}\n", worker.lcore);
+    if (worker.ports.empty()) continue;
+    out += "    ports: [";
+    const char* between = "";
+    for (const std::string& name : worker.ports) out += std::exchange(between, ", ") + quoted(name);
+    out += "]\n";
+  }
+}
+
 void dump_controllers(const Config& c, std::string& out) {
   out += c.controllers.empty() ? "controllers: []\n" : "controllers:\n";
   for (const Controller& controller : c.controllers) {
@@ -142,7 +158,7 @@ std::string dump(const Config& c) {
   out += fmt::format("sizes:\n  flows: {}\n  fdb: {}\n  fdb_ageing_s: {}\n  exact_entries: {}\n",
                      c.sizes.flows, c.sizes.fdb, c.sizes.fdb_ageing_s, c.sizes.exact_entries);
   out += fmt::format("  mbufs: {}\n", c.sizes.mbufs);
-  out += c.workers ? fmt::format("workers: {}\n", *c.workers) : "workers: auto\n";
+  dump_workers(c.workers, out);
   out += fmt::format("idle_sleep_us: {}\n", c.idle_sleep_us);
   out += fmt::format("log_level: {}\n", level_text(c.log_level));
   if (!c.log_levels.empty()) out += "log_levels:\n";

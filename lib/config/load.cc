@@ -31,10 +31,7 @@ void Loader::load_rest(const Mapping& top) {
   }
   number(top, "inactivity_probe_s", 1, 3600, c_.inactivity_probe_s);
   number(top, "packet_in_pps", 1, 1'000'000, c_.packet_in_pps);
-  if (const auto node = top.get("workers")) {
-    if (!node->IsScalar() || node->Scalar() != "auto")
-      number(top, "workers", 1, kMaxWorkers, c_.workers);
-  }
+  load_workers(top);
   number(top, "idle_sleep_us", 0, 10'000, c_.idle_sleep_us);
   load_log(top);
 }

@@ -138,25 +138,8 @@ void Loader::load_resolvers(const Mapping& top) {
 void Loader::load_trusted_ports(const Mapping& in_band) {
   const auto node = in_band.get("trusted_ports");
   if (!node) return;
-  std::vector<std::string_view> names;
-  for (const Port& port : c_.ports) names.push_back(port.name);
-  auto& trusted = c_.in_band.trusted_ports;
-  std::size_t i = 0;
-  for (const YAML::Node& element : r_.list(*node, in_band.where("trusted_ports"), "ports")) {
-    const std::string where = fmt::format("in_band.trusted_ports[{}]", i++);
-    const auto text = r_.text(element, where);
-    if (!text) continue;
-    if (std::find(names.begin(), names.end(), *text) == names.end()) {
-      const std::string_view near = near_miss(*text, names);
-      r_.error(element, where,
-               fmt::format("no port has the name '{}'{}", text->substr(0, 60),
-                           near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
-    } else if (std::find(trusted.begin(), trusted.end(), *text) != trusted.end()) {
-      r_.error(element, where, fmt::format("{} is there twice", *text));
-    } else {
-      trusted.push_back(*text);
-    }
-  }
+  const std::string where = in_band.where("trusted_ports");
+  port_names(r_.list(*node, where, "ports"), where, c_.in_band.trusted_ports);
 }
 
 }  // namespace lifeline::config

@@ -146,6 +146,27 @@ void Loader::load_ports(const Mapping& top) {
   number_ports();
 }
 
+void Loader::port_names(const std::vector<YAML::Node>& elements, const std::string& where,
+                        std::vector<std::string>& out) {
+  std::vector<std::string_view> names;
+  for (const Port& port : c_.ports) names.push_back(port.name);
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    const std::string place = fmt::format("{}[{}]", where, i);
+    const auto text = r_.text(elements[i], place);
+    if (!text) continue;
+    if (std::find(names.begin(), names.end(), *text) == names.end()) {
+      const std::string_view near = near_miss(*text, names);
+      r_.error(elements[i], place,
+               fmt::format("no port has the name '{}'{}", text->substr(0, 60),
+                           near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
+    } else if (std::find(out.begin(), out.end(), *text) != out.end()) {
+      r_.error(elements[i], place, fmt::format("{} is there twice", *text));
+    } else {
+      out.push_back(*text);
+    }
+  }
+}
+
 // Gives numbers to those without, and finds what is there twice.
 void Loader::number_ports() {
   std::set<std::uint16_t> numbers;

@@ -28,6 +28,9 @@ class Loader {
   void load_port(const YAML::Node& node, const std::string& where);
   void load_vlans(const Mapping& port, PortVlans& out);
   void number_ports();
+  // Names of ports, each once, of a part of the file that is read after the ports.
+  void port_names(const std::vector<YAML::Node>& elements, const std::string& where,
+                  std::vector<std::string>& out);
   void load_tls(const Mapping& top);
   std::string file_name(const YAML::Node& node, const std::string& where);
   void load_controllers(const Mapping& top);
@@ -49,6 +52,8 @@ class Loader {
   void load_metrics(const Mapping& top);
   void load_offload(const Mapping& top);
   void load_sizes(const Mapping& top);
+  void load_workers(const Mapping& top);
+  void load_worker_ports(const Mapping& worker, std::vector<std::string>& out);
   void load_rest(const Mapping& top);
   void load_log(const Mapping& top);
 

@@ -120,7 +120,7 @@ Expected<std::unique_ptr<Datapath>> Datapath::create(const DatapathConfig& confi
 
 Expected<void> Datapath::start_workers() {
   if (!impl_->lcores.empty()) return {};
-  std::vector<unsigned> lcores;
+  std::vector<unsigned> lcores = impl_->shared.config.lcores;
   unsigned lcore;
   RTE_LCORE_FOREACH_WORKER(lcore) {
     if (lcores.size() < impl_->workers.size()) lcores.push_back(lcore);

@@ -77,6 +77,8 @@ struct DatapathConfig {
   // A next hop that another port claims to have is asked where it was, and moved if it has not been
   // heard there for so long after.
   std::uint32_t move_confirm_ms = 500;
+  // The lcore of each worker, by slot - 1. Empty: EAL's worker lcores in their order.
+  std::vector<unsigned> lcores;
 };
 
 // A packet on its way to the controllers. Valid during the call only.

@@ -43,10 +43,12 @@ std::string device_name(const std::string& device);
 // The value of `key=` in device arguments, empty when it is not there. Pure.
 std::string device_argument(std::string_view arguments, std::string_view key);
 
-// How many queues a device gets with n_slots slots. Pure. Error: rx_queues asked for that the
+// How many queues a device gets with n_slots slots, of which n_pollers (unset: all workers) may
+// poll it. Pure. Error: rx_queues asked for that the
 // device cannot have.
 Expected<QueueCounts> choose_queues(const DeviceLimits& limits,
-                                    std::optional<std::uint16_t> rx_queues, std::uint32_t n_slots);
+                                    std::optional<std::uint16_t> rx_queues, std::uint32_t n_slots,
+                                    std::optional<std::uint32_t> n_pollers = std::nullopt);
 
 // Who sends where, for a port with n_txq queues. Pure.
 std::array<TxPath, kMaxSlots> choose_tx_paths(std::uint16_t n_txq, std::uint32_t n_slots);
@@ -109,6 +111,8 @@ class EthdevPort {
   std::vector<std::pair<std::string, std::uint64_t>> extended_stats() const;
 
   std::uint8_t index = kNoIndex;  // in PortView, given by PortSet
+  // Workers that may poll it, given by PortSet before configure(); unset: all.
+  std::optional<std::uint32_t> n_pollers;
   // By RX queue: who polls it. Given by PortSet once and for all: if another port's going moved a
   // queue to another worker, both would poll it until the first sees the new view.
   std::vector<sync::SlotId> rx_slot;

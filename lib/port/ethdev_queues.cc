@@ -23,7 +23,8 @@ RxKind kind_of(const std::string& driver) {
 }  // namespace
 
 Expected<QueueCounts> choose_queues(const DeviceLimits& limits,
-                                    std::optional<std::uint16_t> rx_queues, std::uint32_t n_slots) {
+                                    std::optional<std::uint16_t> rx_queues, std::uint32_t n_slots,
+                                    std::optional<std::uint32_t> n_pollers) {
   const std::uint32_t n_workers = std::max(n_slots, 2u) - 1;
   const auto capped = [](std::uint32_t want, std::uint16_t limit) {
     return static_cast<std::uint16_t>(std::min<std::uint32_t>(want, limit));
@@ -51,7 +52,9 @@ Expected<QueueCounts> choose_queues(const DeviceLimits& limits,
       break;
     }
     case RxKind::kFree:
-      counts.rx = rx_queues ? *rx_queues : capped(limits.has_rss ? n_workers : 1u, limits.max_rxq);
+      counts.rx = rx_queues
+                      ? *rx_queues
+                      : capped(limits.has_rss ? n_pollers.value_or(n_workers) : 1u, limits.max_rxq);
       break;
   }
   return counts;

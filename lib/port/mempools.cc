@@ -6,6 +6,8 @@
 #include <atomic>
 #include <utility>
 
+#include "base/log.h"
+
 namespace lifeline::port {
 
 MempoolPtr& MempoolPtr::operator=(MempoolPtr&& o) noexcept {
@@ -22,9 +24,15 @@ Expected<MempoolPtr> make_pool(const std::string& name, std::uint32_t n_mbufs,
   const auto room = static_cast<std::uint16_t>(data_room_bytes + RTE_PKTMBUF_HEADROOM);
   rte_mempool* pool = rte_pktmbuf_pool_create(unique.c_str(), n_mbufs, cache_mbufs, kMbufPrivBytes,
                                               room, socket_id);
-  if (pool == nullptr && socket_id != SOCKET_ID_ANY)
+  if (pool == nullptr && socket_id != SOCKET_ID_ANY) {
     pool = rte_pktmbuf_pool_create(unique.c_str(), n_mbufs, cache_mbufs, kMbufPrivBytes, room,
                                    SOCKET_ID_ANY);
+    if (pool != nullptr)
+      log::warn("port",
+                "NUMA node {} has no memory for {} mbufs of the {} pool, which is on another: "
+                "reserve huge pages there, or give EAL more of them (--socket-mem)",
+                socket_id, n_mbufs, name);
+  }
   if (pool == nullptr) {
     const std::uint64_t mib =
         (std::uint64_t{n_mbufs} * (sizeof(rte_mbuf) + kMbufPrivBytes + room + 64u) >> 20) + 1;

@@ -4,6 +4,7 @@
 #include <bitset>
 #include <utility>
 
+#include "base/log.h"
 #include "port/device_thread.h"
 #include "port/ethdev_port.h"
 
@@ -38,6 +39,7 @@ Expected<std::unique_ptr<PortSet>> PortSet::create(const PortSetConfig& config, 
   if (config.n_slots < 1 || config.n_slots > kMaxSlots)
     return make_error("{} lcores, but there may be 1 to {}", config.n_slots, kMaxSlots);
   std::unique_ptr<PortSet> self(new PortSet(config, std::move(retire)));
+  self->config_.workers.resize(config.n_slots - 1);
   if (auto made = self->make_control_pool(config.control_mbufs); !made)
     return tl::make_unexpected(made.error());
   return self;
@@ -73,7 +75,11 @@ Expected<void> PortSet::check_spec(const PortSpec& spec,
 
 Expected<std::unique_ptr<EthdevPort>> PortSet::attach(const PortSpec& spec) const {
   const auto it = made_from_.find(device_name(spec.device));
-  return EthdevPort::attach(spec, it == made_from_.end() ? std::string() : it->second);
+  auto port = EthdevPort::attach(spec, it == made_from_.end() ? std::string() : it->second);
+  if (port && config_.n_slots > 1)
+    (*port)->n_pollers = static_cast<std::uint32_t>(
+        choose_pollers(spec.name, (*port)->socket_id(), config_.workers).slots.size());
+  return port;
 }
 
 void PortSet::detach(EthdevPort& port) {
@@ -81,23 +87,16 @@ void PortSet::detach(EthdevPort& port) {
     made_from_[device_name(port.spec().device)] = std::move(from);
 }
 
-// Configured and started; the port may be moved meanwhile.
-Expected<void> PortSet::set_up(std::unique_ptr<EthdevPort>& port) {
-  auto pool = pool_for(*port);
+// Configured and started.
+Expected<void> PortSet::set_up(EthdevPort& port) {
+  auto pool = pool_for(port);
+  if (pool && *pool == nullptr) pool = make_data_pool(port.socket_id(), {&port});
   if (!pool) return tl::make_unexpected(pool.error());
-  if (*pool == nullptr) {
-    std::vector<std::unique_ptr<EthdevPort>> one;
-    one.push_back(std::move(port));
-    auto made = make_data_pool(one);
-    port = std::move(one.front());
-    if (!made) return made;
-    pool = later_pools_.empty() ? data_pool_.get() : later_pools_.back().get();
-  }
-  had_pool_[port->spec().name] = *pool;
-  const auto control = control_queue_pool(*port);
+  had_pool_[port.spec().name] = *pool;
+  const auto control = control_queue_pool(port);
   if (!control) return tl::make_unexpected(control.error());
-  if (auto ok = port->configure(config_.n_slots, *pool, *control); !ok) return ok;
-  return port->start();
+  if (auto ok = port.configure(config_.n_slots, *pool, *control); !ok) return ok;
+  return port.start();
 }
 
 // Attached, configured, started; on whichever thread. What fails leaves no device behind, so that
@@ -105,7 +104,7 @@ Expected<void> PortSet::set_up(std::unique_ptr<EthdevPort>& port) {
 Expected<std::unique_ptr<EthdevPort>> PortSet::prepare(const PortSpec& spec) {
   auto port = attach(spec);
   if (!port) return port;
-  if (auto ok = set_up(*port); !ok) {
+  if (auto ok = set_up(**port); !ok) {
     detach(**port);
     return tl::make_unexpected(ok.error());
   }
@@ -160,8 +159,9 @@ void PortSet::start_all(Opening& opening) {
       port.reset();
       continue;
     }
-    had_pool_[port->spec().name] = data_pool_.get();
-    auto ok = port->configure(config_.n_slots, data_pool_.get(), *control);
+    rte_mempool* const pool = pool_on(port->socket_id());
+    had_pool_[port->spec().name] = pool;
+    auto ok = port->configure(config_.n_slots, pool, *control);
     if (ok) ok = port->start();
     if (ok) continue;
     opening.note(port->spec(), ok.error());
@@ -181,9 +181,9 @@ Expected<std::vector<AbsentPort>> PortSet::open(const std::vector<PortSpec>& spe
     if (auto made = make_control_pool(config_.control_mbufs + in_tx_rings); !made)
       opening.note(made.error());
   }
-  // The pool is sized for all of them, so nothing is configured while one is missing.
-  if (opening.ok() && data_pool_.get() == nullptr) {
-    if (auto made = make_data_pool(opening.opened); !made) opening.note(made.error());
+  // The pools are sized for all of them, so nothing is configured while one is missing.
+  if (opening.ok() && data_pools_.empty()) {
+    if (auto made = make_data_pools(opening.opened); !made) opening.note(made.error());
   }
   if (opening.ok()) start_all(opening);
   if (!opening.ok()) return tl::make_unexpected(Error{opening.errors});
@@ -280,18 +280,18 @@ std::shared_ptr<EthdevPort> PortSet::take_out(flow::PortNo port_no) {
   return port;
 }
 
-// Of the RX queues of a new port: each to the worker that has fewest.
 void PortSet::assign_rx_queues(EthdevPort& port) const {
   if (config_.n_slots < 2) return;
   std::vector<std::uint32_t> load(config_.n_slots);
   for (const auto& other : ports_)
     for (const sync::SlotId slot : other->rx_slot) ++load[slot];
-  port.rx_slot.clear();
-  for (std::uint16_t q = 0; q < port.status().n_rxq; ++q) {
-    const auto least = std::min_element(load.begin() + 1, load.end());
-    ++*least;
-    port.rx_slot.push_back(static_cast<sync::SlotId>(least - load.begin()));
-  }
+  const Pollers pollers = choose_pollers(port.spec().name, port.socket_id(), config_.workers);
+  port.rx_slot = deal_queues(port.status().n_rxq, pollers.slots, std::move(load));
+  if (!pollers.is_remote) return;
+  log::warn("port", "port {}: its device is on NUMA node {}, and {}", port.spec().name,
+            port.socket_id(),
+            pollers.is_told ? "the lcores that `workers` gives it are not"
+                            : "no lcore that may poll it is: give EAL one there (-l)");
 }
 
 void PortSet::deal_rx_queues(PortView& view) const {

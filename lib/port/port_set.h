@@ -3,8 +3,9 @@
 //
 // Queues. Every slot (0 = control lcore, 1.. = workers) gets a TX queue of its own where the device
 // has enough. Where it has not, the queues go to workers (they poll; the control lcore sleeps), and
-// the other slots hand their frames to an owner by ring, never by lock. Each RX queue goes
-// to the worker that polls fewest and stays there.
+// the other slots hand their frames to an owner by ring, never by lock. Each RX queue goes to one
+// of the workers that the operator or the NUMA node says (placement.h), the one that polls fewest,
+// and stays there. Its mbufs are on the node of its device where that has memory.
 //
 // What devices do that the rest must know:
 // - net_af_packet: the kernel spreads frames over *all* qpairs (hash, and rollover when one is
@@ -54,6 +55,7 @@
 #include "flow/steering.h"
 #include "offload/reconciler.h"
 #include "port/mempools.h"
+#include "port/placement.h"
 #include "port/port_view.h"
 
 namespace lifeline::port {
@@ -81,6 +83,8 @@ struct PortSpec {
 
 struct PortSetConfig {
   std::uint32_t n_slots = 2;  // control lcore + workers, 1..kMaxSlots
+  // By slot - 1. Empty: n_slots - 1 of which nothing is known.
+  std::vector<WorkerPlace> workers;
   // Mbufs that rings between lcores, TX buffers and the like may hold beyond what devices hold.
   // Those of two workers; each further one adds ring_mbufs_per_worker (its three rings to the
   // control lcore and one to another worker, full).
@@ -235,20 +239,22 @@ class PortSet {
   std::uint32_t n_slots() const { return config_.n_slots; }
   rte_mempool* control_pool() const { return control_pool_.get(); }
   // The pool that workers take mbufs from (copies for flooding); nullptr before open().
-  rte_mempool* data_pool() const { return data_pool_.get(); }
+  rte_mempool* data_pool() const { return data_pool_; }
 
  private:
   PortSet(const PortSetConfig& config, Retire retire);
   std::unique_ptr<PortView> copy_view() const;
   void publish(std::unique_ptr<PortView> next);
   Expected<void> make_control_pool(std::uint32_t n_mbufs);
-  Expected<void> make_data_pool(const std::vector<std::unique_ptr<EthdevPort>>& ports);
+  Expected<rte_mempool*> make_data_pool(int socket, const std::vector<const EthdevPort*>& ports);
+  Expected<void> make_data_pools(const std::vector<std::unique_ptr<EthdevPort>>& ports);
+  rte_mempool* pool_on(int socket) const;
   Expected<rte_mempool*> pool_for(const EthdevPort& port);
   Expected<rte_mempool*> control_queue_pool(EthdevPort& port);
   Expected<void> check_spec(const PortSpec& spec, const std::vector<PortSpec>& earlier) const;
   Expected<std::unique_ptr<EthdevPort>> attach(const PortSpec& spec) const;
   void detach(EthdevPort& port);
-  Expected<void> set_up(std::unique_ptr<EthdevPort>& port);
+  Expected<void> set_up(EthdevPort& port);
   Expected<std::unique_ptr<EthdevPort>> prepare(const PortSpec& spec);
   struct Opening;
   void attach_all(const std::vector<PortSpec>& specs, Opening& opening);
@@ -273,11 +279,17 @@ class PortSet {
   PortSetConfig config_;
   Retire retire_;
   MempoolPtr control_pool_;
-  MempoolPtr data_pool_;
+  // One for each NUMA node that ports of open() are on, then those of ports that were added when
+  // these had no room. Device thread, once there is one.
+  struct DataPool {
+    MempoolPtr pool;
+    int socket;
+  };
+  std::vector<DataPool> data_pools_;
+  rte_mempool* data_pool_ = nullptr;  // the first of them
   // By port name: frames of a port that was removed may be on their way, and its successor's pool
   // is the same. One each, so that no port's control traffic takes another's.
   std::map<std::string, MempoolPtr> control_queue_pools_;
-  std::vector<MempoolPtr> later_pools_;  // for ports added when the data pool had no room
   std::vector<std::shared_ptr<EthdevPort>> ports_;
   // Indexes of removed ports that readers may still hold. Shared: it may outlive the set in
   // what waits for its grace period.

@@ -3,6 +3,7 @@
 #include <rte_lcore.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "port/ethdev_port.h"
@@ -43,10 +44,11 @@ void PortSet::reclaim_sent() const {
   }
 }
 
-Expected<void> PortSet::make_data_pool(const std::vector<std::unique_ptr<EthdevPort>>& ports) {
+Expected<rte_mempool*> PortSet::make_data_pool(int socket,
+                                               const std::vector<const EthdevPort*>& ports) {
   std::uint32_t n = config_.extra_mbufs;
   std::uint32_t room = std::max(config_.mbuf_bytes, kMinRoomBytes);
-  for (const auto& port : ports) {
+  for (const EthdevPort* port : ports) {
     const auto counts = port->queues(config_.n_slots);
     if (!counts) return tl::make_unexpected(counts.error());
     n += port->mbufs_wanted(*counts);
@@ -58,36 +60,51 @@ Expected<void> PortSet::make_data_pool(const std::vector<std::unique_ptr<EthdevP
   n += config_.n_slots * kTxBufferMbufs * static_cast<std::uint32_t>(ports.size());
   // A cache holds up to 1.5 times its size, and none of it is of use to another lcore.
   n += config_.n_slots * kCacheMbufs * 3 / 2;
-  const int socket = ports.empty() ? SOCKET_ID_ANY : ports.front()->socket_id();
-  auto pool =
-      make_pool(data_pool_.get() == nullptr ? "data" : "later", n, kCacheMbufs, room, socket);
+  auto pool = make_pool(data_pools_.empty() ? "data" : "later", n, kCacheMbufs, room, socket);
   if (!pool) return tl::make_unexpected(pool.error());
-  if (data_pool_.get() == nullptr) {
-    data_pool_ = std::move(*pool);
-  } else {
-    later_pools_.push_back(std::move(*pool));
-  }
+  data_pools_.push_back({std::move(*pool), socket});
+  if (data_pool_ == nullptr) data_pool_ = data_pools_.front().pool.get();
+  return data_pools_.back().pool.get();
+}
+
+// One for each NUMA node; at least one.
+Expected<void> PortSet::make_data_pools(const std::vector<std::unique_ptr<EthdevPort>>& ports) {
+  std::map<int, std::vector<const EthdevPort*>> by_socket;
+  for (const auto& port : ports) by_socket[port->socket_id()].push_back(port.get());
+  if (by_socket.empty()) by_socket[SOCKET_ID_ANY];
+  for (const auto& [socket, its_ports] : by_socket)
+    if (auto made = make_data_pool(socket, its_ports); !made)
+      return tl::make_unexpected(made.error());
   return {};
 }
 
+rte_mempool* PortSet::pool_on(int socket) const {
+  for (const DataPool& one : data_pools_)
+    if (one.socket == socket) return one.pool.get();
+  return data_pool_;
+}
+
+// nullptr: none on its NUMA node has room for it.
 Expected<rte_mempool*> PortSet::pool_for(const EthdevPort& port) {
   const auto counts = port.queues(config_.n_slots);
   if (!counts) return tl::make_unexpected(counts.error());
   const std::uint32_t want = port.mbufs_wanted(*counts);
-  const auto fits = [&](rte_mempool* pool) {
+  const int socket = port.socket_id();
+  const auto fits = [&](const DataPool& one) {
+    rte_mempool* const pool = one.pool.get();
     // A port that was here before finds the room that was made for it, but for what is still on its
     // way: it does not get a new pool each time that it comes back.
     const auto had = had_pool_.find(port.spec().name);
     const bool its_own = had != had_pool_.end() && had->second == pool;
     const std::uint32_t spare = its_own ? 0 : config_.extra_mbufs;
-    return pool != nullptr && rte_mempool_avail_count(pool) >= want + spare &&
+    const bool is_near =
+        one.socket == socket || one.socket == SOCKET_ID_ANY || socket == SOCKET_ID_ANY;
+    return is_near && rte_mempool_avail_count(pool) >= want + spare &&
            rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM >=
                static_cast<int>(port.mbuf_bytes_wanted());
   };
-  if (fits(data_pool_.get())) return data_pool_.get();
-  for (const MempoolPtr& pool : later_pools_)
-    if (fits(pool.get())) return pool.get();
-  return nullptr;
+  const auto found = std::find_if(data_pools_.begin(), data_pools_.end(), fits);
+  return found == data_pools_.end() ? nullptr : found->pool.get();
 }
 
 // nullptr: the port gets no control queue, and its status says why.

@@ -38,6 +38,10 @@ class ExitStatus(case.LabTest):
         self.expect(1, program, *eal, "--", "--config", self.lab.path("none"), says="cannot be opened")
         self.expect(1, program, *eal, "--nonsense", "--", "--config", good, says="EAL does not start")
         self.expect(1, program, *eal, "--lcores", "0@0", "--", "--config", good, says="one lcore is too few")
+        with open(good, "a", encoding="utf-8") as file:
+            file.write("\nworkers: [{lcore: 7}]\n")
+        self.expect(1, program, *eal, "--lcores", "0@0,1@0", "--", "--config", good,
+                    says="lcore 7 is none of EAL's worker lcores (1)")
         # The command line.
         for arguments in (["--nonsense"], ["--config"], ["word"]):
             self.expect(2, program, *eal, "--", *arguments)

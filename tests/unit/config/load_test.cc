@@ -63,7 +63,7 @@ TEST(Load, AnEmptyDocumentIsTheDefault) {
     EXPECT_EQ(c.local.name, "br0");
     EXPECT_TRUE(c.ports.empty());
     EXPECT_TRUE(c.in_band.enabled);
-    EXPECT_FALSE(c.workers);
+    EXPECT_EQ(c.workers, Workers{});
   }
   EXPECT_EQ(must("").listen.at(0).to_string(), "unix:/run/lifeline/br0.mgmt");
   EXPECT_EQ(must("").listen.at(1).to_string(), "unix:/run/lifeline/br0.snoop");
@@ -108,7 +108,7 @@ TEST(Load, ReadsEveryKey) {
   EXPECT_EQ(c.openflow_versions, (std::vector<std::uint8_t>{0x01, 0x04}));
   EXPECT_EQ(c.metrics, (Metrics{*IpAddress::parse("::1"), 9464}));
   EXPECT_EQ(c.sizes, (Sizes{10, 16, 10, 1024, 2048}));
-  EXPECT_EQ(c.workers, 3u);
+  EXPECT_EQ(c.workers.number, 3u);
   EXPECT_EQ(c.idle_sleep_us, 100u);
   EXPECT_EQ(c.log_level, log::Level::kDebug);
   EXPECT_EQ(c.log_levels, (std::map<std::string, log::Level>{{"inband", log::Level::kError},
@@ -170,7 +170,17 @@ TEST(Load, RelaysNobodysDhcpUnlessToldWhose) {
   EXPECT_EQ(c.in_band.relay_dhcp[1].to_string(), "02:00:00:00:00:0a");
 }
 
-TEST(Load, AutomaticWorkersMayBeWrittenOut) { EXPECT_FALSE(must("workers: auto").workers); }
+TEST(Load, AutomaticWorkersMayBeWrittenOut) { EXPECT_EQ(must("workers: auto").workers, Workers{}); }
+
+TEST(Load, WorkersMayBeLcoresWithTheirPorts) {
+  const Config c = must(
+      "ports: [{name: up, device: a}, {name: lan, device: b}]\n"
+      "workers:\n  - {lcore: 2, ports: [up]}\n  - lcore: 5\n");
+  EXPECT_FALSE(c.workers.number);
+  EXPECT_EQ(c.workers.lcores,
+            (std::vector<WorkerLcore>{{.lcore = 2, .ports = {"up"}}, {.lcore = 5, .ports = {}}}));
+  EXPECT_EQ(must(dump(c)), c);
+}
 
 TEST(Dump, LoadsBackToTheSameConfiguration) {
   for (const std::string& text :

@@ -208,6 +208,28 @@ TEST(PortSet, ReportsAllThatIsWrongAndOpensNothingThen) {
   EXPECT_TRUE(set->open({null_port("a", "net_null1", 1)})) << "and nothing was left behind";
 }
 
+TEST(PortSet, QueuesGoToTheWorkersThatWereGivenThePort) {
+  auto made = PortSet::create(
+      {.n_slots = 4,
+       .workers = {{.lcore = 1}, {.lcore = 2, .ports = {"b"}}, {.lcore = 3, .ports = {"b", "c"}}},
+       .extra_mbufs = 512,
+       .control_mbufs = 64},
+      [](const std::function<void()>& f) { f(); });
+  ASSERT_TRUE(made) << made.error().message;
+  PortSet& set = **made;
+  ASSERT_TRUE(set.open({null_port("a", "net_null1", 1), null_port("b", "net_null2", 2)}));
+  ASSERT_TRUE(set.add(null_port("c", "net_null3", 3)));
+  ASSERT_TRUE(set.add(null_port("d", "net_null4", 4)));
+  const auto ports_of = [&](sync::SlotId slot) {
+    std::vector<flow::PortNo> numbers;
+    for (const RxQueue& queue : set.view()->rx[slot]) numbers.push_back(queue.port_no);
+    return numbers;
+  };
+  EXPECT_EQ(ports_of(1), (std::vector<flow::PortNo>{1, 4}));
+  EXPECT_EQ(ports_of(2), std::vector<flow::PortNo>{2});
+  EXPECT_EQ(ports_of(3), std::vector<flow::PortNo>{3});
+}
+
 TEST(PortSet, CountersHaveTheDriversNames) {
   auto thread = DeviceThread::start();
   ASSERT_TRUE(thread);
