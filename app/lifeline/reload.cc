@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "config/changes.h"
+#include "control/inband_config.h"
 #include "library_configs.h"
 #include "switch_impl.h"
 
@@ -156,6 +157,11 @@ void Switch::Impl::apply_links(const config::Config& before,
   }
   if (const auto set = set_names(); !set) failed.push_back(set.error().message);
   if (const auto set = set_remotes(); !set) failed.push_back(set.error().message);
+  if (config.in_band.also_reach != before.in_band.also_reach ||
+      config.in_band.also_next_hop != before.in_band.also_next_hop) {
+    if (const auto set = control::configure_others(*inband, config.in_band); !set)
+      failed.push_back(set.error().message);
+  }
   for (std::size_t i = 0; i < links.size(); ++i) {
     if (links[i] != nullptr) {
       links[i]->set_probe_interval(agent_config(config).probe_interval);

@@ -137,6 +137,7 @@ Expected<void> Switch::Impl::start_in_band() {
   names = std::make_unique<control::Names>(io, clock, [this] { names_changed(); });
   if (const auto set = set_names(); !set) return set;
   if (const auto set = set_remotes(); !set) return set;
+  if (const auto set = control::configure_others(*inband, config.in_band); !set) return set;
   inband->start();
   return {};
 }
@@ -147,7 +148,7 @@ void Switch::Impl::set_in_band() {
 
 Expected<void> Switch::Impl::set_remotes() {
   inband->await_names(awaits_names());
-  return control::configure_remotes(*inband, config.in_band, controllers_and_resolvers());
+  return inband->set_remotes(controllers_and_resolvers());
 }
 
 Expected<std::unique_ptr<control::TlsThread>> Switch::Impl::make_tls(const config::Tls& files) {

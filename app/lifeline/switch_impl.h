@@ -53,7 +53,7 @@ struct Switch::Impl {
 
   Expected<void> start_metrics();  // or stop, as `config` says
   void set_in_band();              // all but the remotes
-  Expected<void> set_remotes();
+  Expected<void> set_remotes();    // controllers and resolvers
   // names.cc. What controllers are called, and what it means.
   Expected<void> set_names();
   void names_changed();

@@ -71,13 +71,14 @@ void configure_in_band(inband::InbandAgent& agent, const config::InBand& in_band
   agent.set_enabled(in_band.enabled);
 }
 
-Expected<void> configure_remotes(inband::InbandAgent& agent, const config::InBand& in_band,
-                                 std::vector<inband::Remote> remotes) {
+Expected<void> configure_others(inband::InbandAgent& agent, const config::InBand& in_band) {
+  std::vector<inband::Remote> remotes;
+  remotes.reserve(in_band.also_reach.size() + in_band.also_next_hop.size());
   for (const auto& reach : in_band.also_reach)
     remotes.push_back(remote_of(reach, inband::Origin::kConfiguration));
   for (const auto& hop : in_band.also_next_hop)
     remotes.push_back(remote_of(hop, inband::Origin::kConfiguration));
-  return agent.set_remotes(std::move(remotes));
+  return agent.set_others(std::move(remotes));
 }
 
 }  // namespace lifeline::control

@@ -23,11 +23,9 @@ inband::Remote remote_of(const config::AlsoNextHop& hop, inband::Origin origin);
 void configure_in_band(inband::InbandAgent& agent, const config::InBand& in_band,
                        const std::vector<config::Port>& ports);
 
-// `remotes` (of controllers and resolvers) and those that `in_band` makes, in place of those of the
-// configuration before; what the operator added stays. Old rules are replaced by new ones with no
-// moment in which neither stands. An error, and no change, if in-band control refuses a remote.
-// Control lcore only.
-Expected<void> configure_remotes(inband::InbandAgent& agent, const config::InBand& in_band,
-                                 std::vector<inband::Remote> remotes);
+// The remotes that `in_band` makes, in place of those that it made before; what the operator added
+// stays. Old rules are replaced by new ones with no moment in which neither stands. An error, and
+// no change, if in-band control refuses one. Control lcore only.
+Expected<void> configure_others(inband::InbandAgent& agent, const config::InBand& in_band);
 
 }  // namespace lifeline::control

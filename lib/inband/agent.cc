@@ -123,13 +123,15 @@ void InbandAgent::run(TimePoint now) {
   if (std::exchange(round_pending_, false)) last_round_ = now;
   if (now >= local_refresh_at_) refresh_local(now);
   if (enabled_) refresh_due_remotes(now);
+  // Whatever else changed goes first.
+  if (others_ && !rules_due_ && take_over(*others_, options_.changes_per_run)) others_.reset();
   apply(now, options_.rules_per_run);
 }
 
 TimePoint InbandAgent::next_deadline() const {
   if (!started_) return TimePoint::max();
   // In the past, not now(): the caller compares with a time it took a moment ago.
-  if (rules_due_ || guards_due_) return TimePoint{};
+  if (rules_due_ || guards_due_ || others_) return TimePoint{};
   TimePoint at = local_refresh_at_;
   if (writer_retry_at_) at = std::min(at, *writer_retry_at_);
   return enabled_ ? std::min(at, first_refresh_) : at;
@@ -157,7 +159,7 @@ Facts InbandAgent::facts() const {
   f.trusted_ports = trusted_ports_;
   f.relay_dhcp = relay_dhcp_;
   f.awaits_names = awaits_names_;
-  for (const auto& r : remotes_) f.remotes.push_back(facts_of(*r));
+  for (const RemoteState* r : in_order()) f.remotes.push_back(facts_of(*r));
   return f;
 }
 
@@ -206,17 +208,19 @@ void InbandAgent::work_out_rules(std::size_t remotes) {
               in_use_ ? rules_of_local(scope(), ipv6_use_) : std::vector<HiddenRule>{});
   const Scope all = scope();
   rules_due_ = false;
-  for (const auto& r : remotes_) {
-    if (!r->rules_due) continue;
-    if (remotes-- == 0) {
-      rules_due_ = true;  // the others follow in the next run
-      return;
+  for (const bool ours : {true, false}) {
+    for (const auto& r : remotes_) {
+      if (!r->rules_due || serves_us(r->remote.role) != ours) continue;
+      if (remotes-- == 0) {
+        rules_due_ = true;  // the others follow in the next run
+        return;
+      }
+      r->rules_due = false;
+      if (in_use_)
+        book_.set(r->owner, rules_of_remote(facts_of(*r), all));
+      else
+        book_.drop(r->owner);
     }
-    r->rules_due = false;
-    if (in_use_)
-      book_.set(r->owner, rules_of_remote(facts_of(*r), all));
-    else
-      book_.drop(r->owner);
   }
 }
 

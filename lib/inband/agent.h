@@ -23,7 +23,8 @@
 //
 // Cost. A run looks at every remote's deadline (1 000: some us), asks about remotes_per_run, and
 // works out the rules of rules_per_run. What concerns all remotes at once (another VLAN) takes as
-// many runs as that needs: each remote's own rules change in one publish.
+// many runs as that needs: each remote's own rules change in one publish. So does another list of
+// those that serve switches behind us, which may hold thousands: changes_per_run of them in a run.
 //
 // Files. agent.cc: events, time, rules; agent_remotes.cc: what is configured; agent_kernel.cc: what
 // the kernel is asked; status.cc: what can be asked of us.
@@ -78,6 +79,9 @@ class InbandAgent {
     std::size_t remotes_per_run = 4;
     // Remotes whose rules are worked out in one run().
     std::size_t rules_per_run = 8;
+    // Remotes of a new list that are added, changed or removed in one run(); those that stay as
+    // they are cost a sixteenth of that.
+    std::size_t changes_per_run = 4;
     std::size_t log_entries = 256;
   };
 
@@ -104,10 +108,14 @@ class InbandAgent {
   // Whose DHCP passes besides our own (flow/guards.h). Nobody's until it is set.
   void set_relay_dhcp(std::vector<MacPrefix> stations);
 
-  // Remotes by id. Replaces those of the configuration; what is known of a remote that stays is
-  // kept. An error (and no change) if an id is empty or appears twice, a port is 0, or an address
-  // is not a host's. A remote of another origin stays, unless the list has its id.
+  // Remotes by id: controllers and resolvers. Replaces those of the configuration; what is known of
+  // a remote that stays is kept. An error (and no change) if an id is empty or appears twice, a
+  // port is 0, an address is not a host's, or the remote is one for set_others(). A remote of
+  // another origin stays, unless the list has its id.
   Expected<void> set_remotes(std::vector<Remote> remotes);
+  // The same for those that serve switches behind us. From start() on the list is taken over by
+  // run(), in slices: the new ones in their order, then those that are gone.
+  Expected<void> set_others(std::vector<Remote> remotes);
   Expected<void> add_remote(Remote remote);  // also changes the one with this id
   bool remove_remote(std::string_view id);   // false: no such remote
 
@@ -167,10 +175,22 @@ class InbandAgent {
     std::string_view refresh_why = "configured";  // of the next refresh
     bool query_failed = false;                    // the kernel could not be asked; that was said
     bool rules_due = false;                       // its rules must be worked out again
+    std::uint64_t listed = 0;                     // the last list that had it
+    std::uint64_t place = 0;                      // among all, for readers
+  };
+  // A list, and how far it has been taken over.
+  struct Takeover {
+    bool serves_us = false;
+    std::uint64_t list = 0;
+    std::vector<Remote> wanted;
+    std::size_t next = 0;  // of `wanted`
   };
   using RemoteList = std::vector<std::unique_ptr<RemoteState>>;
 
+  Expected<Takeover> takeover(std::vector<Remote> remotes, bool serve_us);
+  bool take_over(Takeover& list, std::size_t changes);
   RemoteState* find(std::string_view id) const;
+  std::vector<const RemoteState*> in_order() const;
   RemoteState& insert(std::unique_ptr<RemoteState> state);
   void configure(RemoteState& state, Remote remote);
   void forget(const RemoteState& state);
@@ -235,7 +255,9 @@ class InbandAgent {
   std::vector<flow::PortNo> trusted_ports_;
   std::vector<MacPrefix> relay_dhcp_;
   bool awaits_names_ = false;
-  RemoteList remotes_;                                        // as configured
+  std::uint64_t last_list_ = 0;
+  std::optional<Takeover> others_;                            // under way
+  RemoteList remotes_;                                        // as they came
   std::unordered_map<std::string_view, RemoteState*> by_id_;  // views of the remotes' own ids
   RuleBook::Owner last_owner_ = kLocalOwner;
   TimePoint first_refresh_ = TimePoint::max();  // no remote is due before

@@ -11,6 +11,14 @@ namespace {
 
 constexpr std::string_view kLibrary = "inband";
 
+// Places of remotes, for readers: as configured, then as the operator added them.
+constexpr std::uint64_t kOwnPlaces = 0;
+constexpr std::uint64_t kOtherPlaces = std::uint64_t{1} << 32;
+constexpr std::uint64_t kOperatorsPlaces = std::uint64_t{2} << 32;
+
+// All changes of a list at once.
+constexpr std::size_t kAll = std::size_t{1} << 32;
+
 // An address that names one host. (h) and (i) of any other would let strangers' traffic through.
 bool names_a_host(const IpAddress& ip) {
   if (ip.is_zero()) return false;
@@ -96,7 +104,8 @@ InbandAgent::RemoteState* InbandAgent::find(std::string_view id) const {
 
 InbandAgent::RemoteState& InbandAgent::insert(std::unique_ptr<RemoteState> state) {
   RemoteState& here = *remotes_.emplace_back(std::move(state));
-  if (here.owner == 0) here.owner = ++last_owner_;
+  here.owner = ++last_owner_;
+  here.place = kOperatorsPlaces + here.owner;
   return here;
 }
 
@@ -134,32 +143,60 @@ void InbandAgent::forget(const RemoteState& state) {
   rules_due_ = true;
 }
 
-Expected<void> InbandAgent::set_remotes(std::vector<Remote> remotes) {
-  std::unordered_set<std::string_view> wanted;
+Expected<InbandAgent::Takeover> InbandAgent::takeover(std::vector<Remote> remotes, bool serve_us) {
+  std::unordered_set<std::string_view> ids;
+  ids.reserve(remotes.size());
   for (const Remote& remote : remotes) {
-    if (auto ok = check(remote); !ok) return ok;
-    if (!wanted.insert(remote.id).second)
+    if (auto ok = check(remote); !ok) return tl::make_unexpected(ok.error());
+    if (serves_us(remote.role) != serve_us)
+      return make_error("in-band: remote {} is a {}: it belongs to the other list", remote.id,
+                        role_name(remote.role));
+    if (!ids.insert(remote.id).second)
       return make_error("in-band: remote {} is given twice", remote.id);
   }
-  // New ones first: a rule that one of them shares with one that goes is then not touched.
-  RemoteList old = std::exchange(remotes_, {});
-  std::unordered_map<const RemoteState*, std::size_t> places;
-  for (std::size_t i = 0; i < old.size(); ++i) places.emplace(old[i].get(), i);
-  for (Remote& remote : remotes) {
+  return Takeover{serve_us, ++last_list_, std::move(remotes)};
+}
+
+// True when there is nothing left to take over. New ones first: a rule that one of them shares with
+// one that goes is then not touched.
+bool InbandAgent::take_over(Takeover& list, std::size_t changes) {
+  constexpr std::size_t kChange = 16;  // what one costs, where a remote that stays costs 1
+  std::size_t left = changes * kChange;
+  for (; list.next < list.wanted.size(); ++list.next) {
+    if (left == 0) return false;
+    Remote& remote = list.wanted[list.next];
     RemoteState* state = find(remote.id);
-    if (state != nullptr)
-      insert(std::move(old[places.at(state)]));
-    else
-      state = &insert(std::make_unique<RemoteState>());
-    if (state->remote != remote) configure(*state, std::move(remote));
+    const bool stays = state != nullptr && state->remote == remote;
+    left -= stays ? 1 : std::min(left, kChange);
+    if (state == nullptr) state = &insert(std::make_unique<RemoteState>());
+    state->listed = list.list;
+    state->place = (list.serves_us ? kOwnPlaces : kOtherPlaces) + list.next;
+    if (!stays) configure(*state, std::move(remote));
   }
-  for (auto& left : old) {
-    if (!left) continue;
-    if (left->remote.origin == Origin::kConfiguration)
-      forget(*left);
-    else
-      insert(std::move(left));
-  }
+  std::size_t stale = 0;
+  std::erase_if(remotes_, [&](const auto& r) {
+    if (r->remote.origin != Origin::kConfiguration || r->listed == list.list ||
+        serves_us(r->remote.role) != list.serves_us)
+      return false;
+    if (++stale > left / kChange) return false;
+    forget(*r);
+    return true;
+  });
+  return stale <= left / kChange;
+}
+
+Expected<void> InbandAgent::set_remotes(std::vector<Remote> remotes) {
+  auto list = takeover(std::move(remotes), true);
+  if (!list) return tl::make_unexpected(list.error());
+  take_over(*list, kAll);
+  return {};
+}
+
+Expected<void> InbandAgent::set_others(std::vector<Remote> remotes) {
+  auto list = takeover(std::move(remotes), false);
+  if (!list) return tl::make_unexpected(list.error());
+  others_ = std::move(*list);
+  if (!started_ && take_over(*others_, kAll)) others_.reset();
   return {};
 }
 

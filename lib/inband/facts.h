@@ -47,6 +47,8 @@ enum class Role : std::uint8_t {
   kResolver,    // of controllers' names: (j), (k), and (d), (e) or (r), (s) of its next hops
 };
 std::string_view role_name(Role role);
+// Needed by our own connection; the others are there for the switches behind us.
+inline bool serves_us(Role role) { return role == Role::kController || role == Role::kResolver; }
 
 // Who asked for a remote. A reload replaces what the configuration asked for, and nothing else.
 enum class Origin : std::uint8_t { kConfiguration, kOperator };

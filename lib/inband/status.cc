@@ -1,5 +1,6 @@
 #include "inband/status.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "inband/agent.h"
@@ -46,16 +47,25 @@ Status InbandAgent::summary() const {
 
 Status InbandAgent::status() const {
   Status s = summary();
-  for (const auto& r : remotes_) s.remotes.push_back(status_of(*r));
+  for (const RemoteState* r : in_order()) s.remotes.push_back(status_of(*r));
   for (const flow::RuleId id : rule_ids())
     if (auto rule = rule_status(id)) s.rules.push_back(std::move(*rule));
   return s;
 }
 
+std::vector<const InbandAgent::RemoteState*> InbandAgent::in_order() const {
+  std::vector<const RemoteState*> all;
+  all.reserve(remotes_.size());
+  for (const auto& r : remotes_) all.push_back(r.get());
+  std::sort(all.begin(), all.end(),
+            [](const RemoteState* a, const RemoteState* b) { return a->place < b->place; });
+  return all;
+}
+
 std::vector<std::string> InbandAgent::remote_ids() const {
   std::vector<std::string> ids;
   ids.reserve(remotes_.size());
-  for (const auto& r : remotes_) ids.push_back(r->remote.id);
+  for (const RemoteState* r : in_order()) ids.push_back(r->remote.id);
   return ids;
 }
 

@@ -28,13 +28,13 @@ Remote next_hop(MacAddress mac) {
 class ManyRemotes : public AgentTest {
  protected:
   void bring_up_thousand() {
-    std::vector<Remote> all{remote(kController)};
+    std::vector<Remote> all;
     for (std::size_t i = 0; i < 1000; ++i) {
       all.push_back(also_reach(many(i)));
       kernel.set_route(many(i), {{IpAddress{kGateway}, kLocalIndex}});
     }
     bring_up();
-    ASSERT_TRUE(agent.set_remotes(all));
+    ASSERT_TRUE(agent.set_others(all));
     settle();
     ASSERT_EQ(table.visible().size(), 3 + 2 + 4 * 1001u);
   }
@@ -76,7 +76,8 @@ TEST_F(ManyRemotes, ANextHopBehindAGatewayGivesNoRuleOfTheGateways) {
   for (const Ipv4Address to : {kController, far})
     kernel.set_route(to, {{IpAddress{kGateway}, kLocalIndex}});
   agent.set_local_device("l0");
-  ASSERT_TRUE(agent.set_remotes({remote(kController), next_hop(far)}));
+  ASSERT_TRUE(agent.set_remotes({remote(kController)}));
+  ASSERT_TRUE(agent.set_others({next_hop(far)}));
   test::ExpectLog("behind a gateway");
   agent.start();
   settle();
@@ -104,7 +105,8 @@ TEST_F(ManyRemotes, ANextHopGivenByMacStandsWithoutAskingTheKernel) {
 
 TEST_F(ManyRemotes, NextHopsAloneCallForNothing) {
   bring_up();
-  ASSERT_TRUE(agent.set_remotes({next_hop(kOtherMac)}));
+  ASSERT_TRUE(agent.set_remotes({}));
+  ASSERT_TRUE(agent.set_others({next_hop(kOtherMac)}));
   settle();
   EXPECT_EQ(table.letters(), "");
   EXPECT_FALSE(guard_writer.guards.enabled);
@@ -126,6 +128,7 @@ TEST_F(ManyRemotes, AReloadLeavesWhatTheOperatorAdded) {
   mine.origin = Origin::kOperator;
   ASSERT_TRUE(agent.add_remote(mine));
   ASSERT_TRUE(agent.set_remotes({remote(kController, 6633)}));
+  ASSERT_TRUE(agent.set_others({}));
   settle();
   EXPECT_THAT(agent.remote_ids(), ElementsAre("tcp:192.0.2.7:6633", mine.id));
   EXPECT_TRUE(table.has(Kind::kToRemoteTcp, many(1).to_string()));
@@ -149,6 +152,77 @@ TEST_F(ManyRemotes, AChangeAmongAThousandIsWorkForOne) {
   settle();
   EXPECT_EQ(table.last_id, last + 4);
   EXPECT_EQ(table.visible().size(), 3 + 2 + 4 * 1001u);
+}
+
+TEST_F(ManyRemotes, AnotherLongListIsTakenOverInSlicesNewOnesFirst) {
+  bring_up_thousand();
+  std::vector<Remote> wanted{also_reach(many(7))};
+  for (std::size_t i = 3000; i < 3300; ++i) {
+    wanted.push_back(also_reach(many(i)));
+    kernel.set_route(many(i), {{IpAddress{kGateway}, kLocalIndex}});
+  }
+  const std::size_t before = table.published.size();
+  ASSERT_TRUE(agent.set_others(wanted));
+  EXPECT_EQ(agent.remote_ids().size(), 1001u) << "in one piece";
+  std::size_t most = 1001;
+  while (agent.next_deadline() <= clock.now()) {
+    const std::size_t standing = table.visible().size();
+    const std::size_t had = agent.remote_ids().size();
+    agent.run(clock.now());
+    const std::size_t has = agent.remote_ids().size();
+    ASSERT_LE(has, had + 4);
+    ASSERT_GE(has + 4, had);
+    ASSERT_LE(table.visible().size(), standing + 8 * 4);
+    ASSERT_GE(table.visible().size() + 4 * 4, standing);
+    ASSERT_TRUE(table.has(Kind::kToRemoteTcp, kController.to_string()));
+    most = std::max(most, has);
+  }
+  EXPECT_EQ(most, 1301u) << "all new ones before the first of the old goes";
+  EXPECT_GT(table.published.size(), before + 200);
+  EXPECT_EQ(table.visible().size(), 3 + 2 + 4 * 302u);
+  const std::vector<std::string> ids = agent.remote_ids();
+  ASSERT_EQ(ids.size(), 302u);
+  EXPECT_EQ(ids.front(), remote(kController).id);
+  for (std::size_t i = 0; i < wanted.size(); ++i) ASSERT_EQ(ids[i + 1], wanted[i].id);
+}
+
+TEST_F(ManyRemotes, AListThatComesWhileAnotherIsTakenOverReplacesIt) {
+  bring_up();
+  std::vector<Remote> first;
+  for (std::size_t i = 0; i < 100; ++i) {
+    first.push_back(also_reach(many(i)));
+    kernel.set_route(many(i), {{IpAddress{kGateway}, kLocalIndex}});
+  }
+  ASSERT_TRUE(agent.set_others(first));
+  for (int i = 0; i < 5; ++i) agent.run(clock.now());
+  Remote mine = also_reach(many(500));
+  kernel.set_route(many(500), {{IpAddress{kGateway}, kLocalIndex}});
+  mine.origin = Origin::kOperator;
+  ASSERT_TRUE(agent.add_remote(mine));
+  ASSERT_TRUE(agent.set_others({also_reach(many(99)), also_reach(many(3))}));
+  settle();
+  EXPECT_THAT(agent.remote_ids(), ElementsAre(remote(kController).id, also_reach(many(99)).id,
+                                              also_reach(many(3)).id, mine.id));
+  EXPECT_EQ(table.visible().size(), 3 + 2 + 4 * 4u);
+}
+
+TEST_F(ManyRemotes, AControllersRulesStandAheadOfTheThousands) {
+  bring_up_thousand();
+  kernel.set_route(many(5000), {{IpAddress{kGateway}, kLocalIndex}});
+  agent.set_vlan({flow::ManagementVlan::Kind::kVid, 7});
+  agent.run(clock.now());
+  ASSERT_TRUE(agent.set_remotes({remote(kController), remote(many(5000))}));
+  agent.run(clock.now());
+  EXPECT_TRUE(table.has(Kind::kToRemoteTcp, many(5000).to_string()));
+}
+
+TEST_F(ManyRemotes, ARemoteInTheWrongListIsRefused) {
+  bring_up();
+  EXPECT_FALSE(agent.set_others({remote(kController)}));
+  EXPECT_FALSE(agent.set_remotes({also_reach(many(1))}));
+  EXPECT_FALSE(agent.set_others({also_reach(many(1)), also_reach(many(1))}));
+  settle();
+  EXPECT_EQ(table.letters(), "abcdefghi");
 }
 
 TEST_F(ManyRemotes, TheGatewaysNewMacStandsAfterTheFirstRunOfMany) {
