@@ -71,6 +71,14 @@ Expected<rte_mempool*> PortSet::make_data_pool(int socket,
 Expected<void> PortSet::make_data_pools(const std::vector<std::unique_ptr<EthdevPort>>& ports) {
   std::map<int, std::vector<const EthdevPort*>> by_socket;
   for (const auto& port : ports) by_socket[port->socket_id()].push_back(port.get());
+  // Virtual devices without a node share the first node's pool: another would hold extra_mbufs
+  // twice.
+  if (const auto none = by_socket.find(SOCKET_ID_ANY);
+      none != by_socket.end() && by_socket.size() > 1) {
+    auto& first = std::next(none)->second;
+    first.insert(first.end(), none->second.begin(), none->second.end());
+    by_socket.erase(none);
+  }
   if (by_socket.empty()) by_socket[SOCKET_ID_ANY];
   for (const auto& [socket, its_ports] : by_socket)
     if (auto made = make_data_pool(socket, its_ports); !made)
