@@ -113,6 +113,29 @@ class RecoveryRow:
         self.name, self.text, self.event, self.times = name, text, event, times
 
 
+class RemotesRow:
+    """See remotes.py."""
+    group = "remotes"
+    unit = "ms"
+    sides = ("lifeline",)
+
+    def __init__(self, name, text, counts):
+        self.name, self.text, self.counts = name, text, counts
+
+
+class RemotesForwardingRow(ForwardingRow):
+    """What a thousand remotes cost forwarding. `cached`: else each packet is of a flow that has lost its entry."""
+    group = "remotes"
+    unit = "Mpps"
+    sides = ("lifeline", "lifeline, 1 000 remotes")
+
+    def __init__(self, name, text, flows, cached):
+        super().__init__(name, text, flows, "in_port", None)
+        self.cached = cached
+        if not cached:
+            self.exact_entries = 1024
+
+
 ROWS = [
     ForwardingRow("1-flow", "1 flow, one in_port rule", 1, "in_port", 0.65),
     ForwardingRow("1k-flows", "1 k flows, one in_port rule", 1000, "in_port", 0.60),
@@ -147,5 +170,10 @@ ROWS = [
     RecoveryRow("recovery-address", "the local port's address is another -> handshake done", "address"),
     RecoveryRow("recovery-interface", "the local port was set down, and is up -> echo", "interface"),
     RecoveryRow("recovery-moved", "the controller is at another port -> echo", "moved"),
+    RemotesRow("remotes-changes", "1 and 1 000 controllers of switches behind: start, reload, one more, gateway's MAC",
+               (1, 1000)),
+    RemotesForwardingRow("remotes-flows", "1 k flows, one in_port rule, 1 and 1 000 remotes", 1000, True),
+    RemotesForwardingRow("remotes-new-flows", "100 k flows, each of which has lost its entry, 1 and 1 000 remotes",
+                         100000, False),
 ]
 GROUPS = sorted({row.group for row in ROWS})

@@ -22,6 +22,7 @@ import changes
 import control_latency
 import flood
 import recovery
+import remotes
 import rows
 import sides
 from lab import sandbox, switch
@@ -62,7 +63,7 @@ def forwarding(row, wanted, args):
                 try:
                     with sides.started(row, name) as (side, _):
                         figures[name].append(side.measure(args.seconds) / 1e6)
-                    print(f"    round {number + 1} {name:12} {figures[name][-1]:8.2f} {row.unit}",
+                    print(f"    round {number + 1} {name:24} {figures[name][-1]:8.2f} {row.unit}",
                           flush=True)
                 except sides.Void as reason:
                     void += 1
@@ -120,6 +121,20 @@ def changes_row(row, wanted, args):
     return {what: summary(values) for what, values in figures.items()}
 
 
+def remotes_row(row, wanted, args):
+    if row.unit == "ms":
+        return {what: summary(values) for what, values in remotes.measure(row).items()} if wanted else {}
+    if row.cached:
+        return forwarding(row, wanted, args)
+    row.prepare(sandbox.WORK_DIR)
+    figures = {name: [] for name in wanted}
+    for number in range(args.rounds):
+        for name in wanted:
+            figures[name].append(changes.new_flows(row, name, args.seconds)["new flows"] / 1e3)
+            print(f"    round {number + 1} {name:24} {figures[name][-1]:8.2f} {row.unit}", flush=True)
+    return {name: summary(values) for name, values in figures.items()}
+
+
 def choose(names):
     chosen = []
     for name in names:
@@ -160,7 +175,7 @@ def main():
         print(f"{row.name}: {row.text}", flush=True)
         began = time.monotonic()
         measure = {"forwarding": forwarding, "control": control_row,
-                   "changes": changes_row, "recovery": recovery_row}.get(row.group, bring_up_row)
+                   "changes": changes_row, "recovery": recovery_row, "remotes": remotes_row}.get(row.group, bring_up_row)
         result = measure(row, wanted, args)
         for name, figures in result.items() if row.group != "control" else ():
             show(row, name, figures, result.get("testpmd", {}).get("median"))

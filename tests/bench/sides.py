@@ -182,6 +182,7 @@ class Lifeline:
     """Ours: in-band on, one remote, guards, counters of every rule."""
 
     name = "lifeline"
+    also_reach = ()
 
     def __init__(self, lab):
         self.lab = lab
@@ -205,11 +206,13 @@ class Lifeline:
             "ports": [{"name": "source", "device": "net_pcap0", "number": 1},
                       {"name": "sink", "device": sink, "number": 2}],
             "idle_sleep_us": 0,
+            "in_band": {"also_reach": list(self.also_reach)} if self.also_reach else {},
             "sizes": {"flows": max(200000, row.flows), "exact_entries": row.exact_entries, "mbufs": row.mbufs},
         })
         self.switch.start(timeout=90)  # a gigabyte of mbufs
         self.switch.local_static("10.99.0.2/24")
-        lab.until(lambda: set("abcfghi") <= set(self.switch.hidden_letters()), "in-band rules stand")
+        lab.until(lambda: set("abcfghi") <= set(letters := self.switch.hidden_letters())
+                  and letters.count("i") == 1 + len(self.also_reach), "in-band rules stand", 30)
         row.program(self.switch.mgmt)
         if row.lesson:
             learned = pcap.DESTINATION_MAC.hex(":")
@@ -257,7 +260,12 @@ class Lifeline:
             self.switch.process.stop()
 
 
-SIDES = {side.name: side for side in (Testpmd, OpenVswitch, Lifeline)}
+class LifelineThousand(Lifeline):
+    name = "lifeline, 1 000 remotes"
+    also_reach = [f"198.18.{n >> 8}.{n & 255}:6653" for n in range(1000)]
+
+
+SIDES = {side.name: side for side in (Testpmd, OpenVswitch, Lifeline, LifelineThousand)}
 
 
 @contextlib.contextmanager
