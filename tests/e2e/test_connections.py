@@ -75,6 +75,7 @@ class Connections(case.LabTest):
     def bring_up(self, controllers=1):
         network = self.network(1)
         listening = [openflow.Controller(network.ctl, port=6653 + i).start() for i in range(controllers)]
+        self.controllers = listening
         lifeline = self.watch(network.make_switch(
             controllers=[network.target(6653 + i) for i in range(controllers)])).start()
         network.address_local(lifeline, "static")
@@ -108,6 +109,31 @@ class Connections(case.LabTest):
         self.assertFalse(first.closed.is_set())
         first.echo()
         self.assertEqual(lifeline.remote(0)["connections"], 1)
+
+    def test_a_controller_that_accepts_and_closes_is_tried_ever_less_often(self):
+        network, lifeline, (first, second) = self.bring_up(controllers=2)
+        times = []
+
+        class Closes(openflow.Controller):
+            def accepted(self, connection, peer):
+                times.append(time.monotonic())
+                connection.close()
+        self.controllers[1].stop()
+        self.lab.until(second.closed.is_set, "its session is gone")
+        closes = Closes(network.ctl, port=6654).start()
+        # 50 ms, 100, 200, 400, 800, and then a second for ever.
+        self.lab.until(lambda: len(times) >= 8, "it is tried eight times", 15)
+        gaps = [later - sooner for sooner, later in zip(times, times[1:])]
+        self.assertGreater(sum(gaps[-6:]), 1.2, gaps)
+        self.assertGreater(gaps[-1], 0.4, gaps)
+        first.echo()
+        self.assertEqual(lifeline.remote(0)["connections"], 1)
+        failures = [line for line in lifeline.process.log().splitlines() if ":6654: connection failed" in line]
+        self.assertLessEqual(len(failures), 2, "a line for each try")
+        closes.stop()
+        began = time.monotonic()
+        openflow.Controller(network.ctl, port=6654).start().session()
+        self.assertLess(time.monotonic() - began, 2 * wait.SLOW, "it is let in at the next try")
 
     def test_a_controller_that_does_not_read_harms_nobody(self):
         """Its answers pile up to a bound; then its requests stay unread, in the kernel's buffers."""

@@ -6,7 +6,7 @@ table is empty, or drops everything: what gets through takes hidden rules.
     ctl2 10.0.0.8  ---p5--+
 """
 
-from lab import case, openflow, peers, pki
+from lab import case, openflow, peers, pki, topology6
 
 NAME = "controller.example"
 
@@ -115,3 +115,59 @@ class Names(case.LabTest):
         right.stop()
         serve(NAME)
         self.lab.until(lambda: lifeline.connected() and lifeline.remote()["connections"] == 2, "it is found again")
+
+    def packets_by(self, lifeline, letter, protocol):
+        return sum(rule["packets"] for rule in lifeline.hidden_rules()
+                   if rule["letter"] == letter and protocol in rule["match"])
+
+    def asked_again(self, lifeline):
+        known = lifeline.remote()["name"]["questions"]
+        self.lab.until(lambda: lifeline.remote()["name"]["questions"] > known + 1, "the name is asked for again")
+        self.assertEqual(lifeline.remote()["name"]["last_error"], "")
+
+    def test_an_answer_too_long_for_udp_comes_by_tcp_from_a_resolver_behind_the_gateway(self):
+        self.require("dnsmasq")
+        network = self.network(2)
+        many = [f"10.9.0.{n}" for n in range(100, 150)]
+        for address in many:
+            network.ctl.ip("addr", "add", f"{address}/24", "dev", "eth0")
+        resolver = peers.Resolver(network.ctl)
+        resolver.set(NAME, *many)
+        resolver.start()
+        controller = openflow.Controller(network.ctl).start()
+        lifeline = self.watch(network.make_switch(controllers=[f"tcp:{NAME}"],
+                                                  config={"resolvers": [network.controller_ip]})).start()
+        network.address_local(lifeline, "static")
+        session = controller.session()
+        session.drop_everything()
+        known = lifeline.remote()["name"]["addresses"]
+        self.assertEqual(len(known), 8)
+        self.assertLessEqual(set(known), set(many))
+        for letter in "jk":
+            self.assertGreater(self.packets_by(lifeline, letter, "tcp"), 0, letter)
+        self.asked_again(lifeline)
+        session.echo()
+        self.assertEqual(len(controller.sessions), 1)
+
+    def test_a_resolver_over_ipv6(self):
+        self.require("dnsmasq")
+        network = topology6.Network6(self.lab, 1)
+        resolver = peers.Resolver(network.ctl)
+        resolver.set(NAME, network.controller_ip)
+        resolver.start()
+        controller = openflow.Controller(network.ctl, family=openflow.IPV6).start()
+        lifeline = self.watch(network.make_switch(controllers=[f"tcp:{NAME}"],
+                                                  config={"resolvers": [network.controller_ip]})).start()
+        address = network.address_local(lifeline)
+        session = controller.session()
+        self.assertTrue(session.peer.startswith(address + ":"), session.peer)
+        session.drop_everything()
+        self.assertEqual(lifeline.remote()["name"]["addresses"], [network.controller_ip])
+        before = {letter: self.packets_by(lifeline, letter, "udp6") for letter in "jk"}
+        for space, device in ((network.sw, "br0"), (network.ctl, "eth0")):
+            space.ip("-6", "neigh", "flush", "dev", device)
+        self.asked_again(lifeline)
+        for letter, count in before.items():
+            self.assertGreater(self.packets_by(lifeline, letter, "udp6"), count, letter)
+        session.echo()
+        self.assertEqual(len(controller.sessions), 1)

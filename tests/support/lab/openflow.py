@@ -254,7 +254,10 @@ class Controller:
             except OSError:
                 return
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.sessions.append(Session(connection, peer, self.version))
+            self.accepted(connection, peer)
+
+    def accepted(self, connection, peer):
+        self.sessions.append(Session(connection, peer, self.version))
 
     def session(self, timeout=15.0, after=0):
         """The newest session, once its handshake is done. `after`: ignore that many of the first."""
