@@ -50,7 +50,8 @@ std::string_view state_name(Channel::State state) {
   return "?";
 }
 
-Channel::Channel(ChannelConfig config, TimePoint now) : config_(config), last_receive_(now) {
+Channel::Channel(ChannelConfig config, TimePoint now)
+    : config_(config), last_receive_(now), output_since_(now) {
   // Two formats are spoken, whatever the configuration says.
   config_.versions &=
       1u << static_cast<unsigned>(Version::k10) | 1u << static_cast<unsigned>(Version::k13);
@@ -194,6 +195,7 @@ void Channel::queue(Bytes message) {
   if (monitor_) monitor_(message);
   ++counters_.tx_messages;
   counters_.tx_bytes += message.size();
+  if (output_bytes_ == 0) output_changed_ = true;
   output_bytes_ += message.size();
   // Never into the front buffer: the owner may be writing it.
   if (output_.size() >= 2 && output_.back().size() + message.size() <= kCoalesceBytes) {
@@ -245,7 +247,7 @@ BytesView Channel::output() const {
 
 void Channel::consume_output(std::size_t n) {
   n = std::min(n, output_bytes_);
-  if (n > 0) output_moved_ = true;
+  if (n > 0) output_moved_ = output_changed_ = true;
   output_bytes_ -= n;
   while (n > 0) {
     const std::size_t in_front = output_.front().size() - output_begin_;
@@ -263,16 +265,35 @@ std::optional<TimePoint> Channel::deadline() const {
   if (is_closed()) return std::nullopt;
   if (state_ == State::kHello) return last_receive_ + config_.hello_timeout;
   if (config_.probe_interval <= Duration::zero()) return std::nullopt;
-  return last_receive_ + config_.probe_interval;
+  const TimePoint probe = last_receive_ + config_.probe_interval;
+  if (output_bytes_ == 0) return probe;
+  return std::min(probe, output_since_ + 2 * config_.probe_interval);
 }
 
 void Channel::extend_probe(TimePoint now) {
   if (state_ != State::kIdle || probe_extended_) return;
   probe_extended_ = true;
   last_receive_ = now;
+  output_since_ = std::max(output_since_, now - config_.probe_interval);
+}
+
+// True: for too long. A peer that writes and does not read is not silent, so that no probe finds
+// it.
+bool Channel::output_stands(TimePoint now) {
+  if (output_bytes_ == 0 || std::exchange(output_changed_, false)) {
+    output_since_ = now;
+    return false;
+  }
+  return is_up() && config_.probe_interval > Duration::zero() &&
+         now >= output_since_ + 2 * config_.probe_interval;
 }
 
 void Channel::tick(TimePoint now) {
+  if (output_stands(now)) {
+    close(fmt::format("peer does not read: {} bytes wait for it since {:g} s", output_bytes_,
+                      seconds(now - output_since_)));
+    return;
+  }
   const auto due = deadline();
   if (!due || now < *due) return;
   if (is_up() && output_moved_ && !wants_input()) {
@@ -293,8 +314,9 @@ void Channel::tick(TimePoint now) {
       last_receive_ = now;
       return;
     case State::kIdle:
-      close(fmt::format("no answer to the inactivity probe in {:g} s",
-                        seconds(config_.probe_interval)));
+      close(fmt::format("no answer to the inactivity probe in {:g} s{}",
+                        seconds(config_.probe_interval),
+                        output_bytes_ == 0 ? "" : ", and the peer does not read"));
       return;
     case State::kClosed: return;
   }

@@ -32,8 +32,8 @@ namespace lifeline::openflow {
 struct ChannelConfig {
   // Bit v set: version v is offered (bit 1 = 1.0, bit 4 = 1.3).
   std::uint32_t versions = 1u << 1 | 1u << 4;
-  // Silence after which an echo request is sent, and after which (once more) the peer is given up.
-  // Zero: no probes.
+  // Silence after which an echo request is sent, and after which (once more) the peer is given up;
+  // twice as long, output may wait without moving. Zero: no probes, and output may wait for ever.
   Duration probe_interval = std::chrono::seconds{5};
   // Silence that is too long while the peer's HELLO is awaited.
   Duration hello_timeout = std::chrono::seconds{10};
@@ -97,7 +97,8 @@ class Channel {
   // The way to the peer is another since the probe went out, and TCP backs off: one interval more
   // for the answer, once per probe. Nothing without a probe.
   void extend_probe(TimePoint now);
-  // Probes and time-outs. Call at deadline() or any time.
+  // Probes and time-outs: of a peer that is silent, and of one that does not read, whatever it says
+  // meanwhile. Call at deadline() or any time.
   void tick(TimePoint now);
   // When tick() has something to do; nullopt: never (closed, or no probes).
   std::optional<TimePoint> deadline() const;
@@ -125,6 +126,7 @@ class Channel {
   std::optional<BytesView> whole_message();
   std::optional<Decoded> handle(BytesView message);
   void on_first_message(const Decoded& decoded);
+  bool output_stands(TimePoint now);
   void hello_failed(std::uint32_t xid, std::uint8_t peer_version, const std::string& text);
   void queue(Bytes message);
 
@@ -144,7 +146,10 @@ class Channel {
   std::deque<Bytes> output_;
   std::size_t output_begin_ = 0;  // bytes of output_.front() already written
   std::size_t output_bytes_ = 0;
-  bool output_moved_ = false;  // since tick() last asked
+  bool output_moved_ = false;  // since tick() last asked, where requests wait for it
+  // Output began to wait, or a part of it went, since tick() last looked; and when that was.
+  bool output_changed_ = false;
+  TimePoint output_since_;
 };
 
 std::string_view state_name(Channel::State state);

@@ -1,8 +1,10 @@
 """Floods that a worker cannot forward, from the test NIC's generator; hidden rules in software only."""
 
+import socket
 import struct
+import threading
 
-from lab import case, openflow
+from lab import case, openflow, wait
 
 MORE_THAN_IS_FORWARDED = 5_000_000
 # Not the local port's, as which it would be dropped at once.
@@ -57,3 +59,45 @@ class Flood(case.LabTest):
             self.lab.until(lambda: self.drops("connections_broken") > 0, "the one that does not read is given up")
             self.echoes_are_answered()
             self.assertGreater(self.session.packet_ins, 0)
+
+    def test_a_controller_that_writes_and_does_not_read_is_cut_off_and_the_other_goes_on(self):
+        """Echo replies, statistics and packet-ins pile up for it, and it is never silent."""
+        self.bring_up(controllers=["tcp:10.0.0.1:6653", "tcp:10.0.0.1:6654"], config={"inactivity_probe_s": 1})
+        deaf = self.net.ctl.socket()
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        deaf.bind(("", 6654))
+        deaf.listen(4)
+        deaf.settimeout(15)
+        connection, _ = deaf.accept()
+        self.lifeline.ofctl("add-flow", "in_port=2,actions=CONTROLLER")
+        self.generate(2, f"gen=flows,rate=2000,{HOST}")
+        every_flow = struct.pack("!HH4xB3xII4xQQHH4x", 1, 0, 0xFF, 0xFFFFFFFF, 0xFFFFFFFF, 0, 0, 1, 4)
+        said = (struct.pack("!BBHI", openflow.V13, openflow.ECHO_REQUEST, 60008, 3) + bytes(60000)
+                + struct.pack("!BBHI", openflow.V13, 18, 8 + len(every_flow), 4) + every_flow)
+        written = []
+
+        def write():
+            connection.sendall(struct.pack("!BBHI", openflow.V13, openflow.HELLO, 8, 1))
+            try:
+                while True:
+                    written.append(connection.send(said[sum(written) % len(said):]))
+            except OSError:
+                pass  # the switch has closed it
+        with connection:
+            writer = threading.Thread(target=write, daemon=True)
+            writer.start()
+            times = []
+
+            def cut_off():
+                times.append(self.session.echo())
+                return not writer.is_alive()
+            self.lab.until(cut_off, "the one that writes and does not read is cut off")
+        self.assertGreater(sum(written), 60000)
+        self.assertLess(max(times), 0.25 * wait.SLOW, f"the slowest of {len(times)} echoes of the other controller")
+        # It is tried again, and the other one has noticed nothing.
+        deaf.accept()[0].close()
+        deaf.close()
+        self.assertIn("does not read", self.lifeline.remote(1)["last_error"] + self.lifeline.process.log())
+        before = self.session.packet_ins
+        self.lab.until(lambda: self.session.packet_ins > before, "packet-ins go on")
+        self.echoes_are_answered()

@@ -203,6 +203,7 @@ TEST_F(ChannelTest, AnythingReceivedKeepsTheChannelUp) {
     now_ += seconds{5};
     channel.tick(now_);
     EXPECT_EQ(channel.state(), Channel::State::kIdle);
+    drain(channel);
     give(channel, EchoReply{}, 1, Version::k13);
     EXPECT_EQ(channel.state(), Channel::State::kActive);
     EXPECT_FALSE(channel.next());
@@ -236,6 +237,41 @@ TEST_F(ChannelTest, APeerThatNeverReadsIsClosedBeforeItEatsTheMemory) {
   for (int i = 0; i < 100 && open; ++i) open = channel.send(EchoRequest{Bytes(100)}, 1);
   EXPECT_TRUE(channel.is_closed());
   EXPECT_LT(channel.output_bytes(), 6000u);
+}
+
+TEST_F(ChannelTest, APeerThatWritesAndDoesNotReadIsGivenUpInTheTimeOfASilentOne) {
+  Channel channel = make_up(Version::k13);
+  for (int i = 0; i < 10 && channel.is_up(); ++i) {
+    give(channel, EchoRequest{Bytes(100)}, 1, Version::k13);
+    EXPECT_FALSE(channel.next());
+    EXPECT_LE(*channel.deadline(), now_ + seconds{10});
+    channel.tick(now_);
+    now_ += seconds{2};
+  }
+  EXPECT_EQ(now_, TimePoint{seconds{1012}});
+  EXPECT_THAT(channel.close_reason(), HasSubstr("does not read"));
+}
+
+TEST_F(ChannelTest, APeerThatReadsLittleButAgainAndAgainIsKept) {
+  Channel channel = make_up(Version::k13);
+  for (int i = 0; i < 20; ++i) {
+    give(channel, EchoRequest{Bytes(100)}, 1, Version::k13);
+    EXPECT_FALSE(channel.next());
+    channel.consume_output(1);
+    channel.tick(now_);
+    now_ += seconds{4};
+  }
+  EXPECT_TRUE(channel.is_up()) << channel.close_reason();
+}
+
+TEST_F(ChannelTest, OutputThatBeginsToWaitAfterALongRestHasItsWholeTime) {
+  Channel channel = make_up(Version::k13);
+  channel.tick(now_);
+  now_ += seconds{60};
+  give(channel, EchoRequest{}, 1, Version::k13);
+  EXPECT_FALSE(channel.next());
+  channel.tick(now_);
+  EXPECT_TRUE(channel.is_up()) << channel.close_reason();
 }
 
 TEST_F(ChannelTest, TheBufferThatIsBeingWrittenIsNotMovedByMoreMessages) {
