@@ -49,6 +49,7 @@ Switch::Impl::~Impl() {
   loop.reset();
   offload.reset();
   port_keeper.reset();
+  port_actions.reset();
   listeners.clear();
   names.reset();
   links.clear();
@@ -189,12 +190,9 @@ Expected<void> Switch::Impl::start_openflow() {
     listeners.push_back(make_listener(where));
     if (const auto listening = listeners.back()->listen(); !listening) return listening;
   }
-  port_keeper =
-      std::make_unique<control::PortKeeper>(control::PortKeeper::Parts{.ports = *ports,
-                                                                       .datapath = *datapath,
-                                                                       .backend = *backend,
-                                                                       .agent = *agent,
-                                                                       .clock = clock});
+  port_actions = std::make_unique<control::SwitchPorts>(control::SwitchPorts::Parts{
+      .ports = *ports, .datapath = *datapath, .backend = *backend, .agent = *agent});
+  port_keeper = std::make_unique<control::PortKeeper>(*port_actions, clock);
   port_keeper->begin(port_specs(config), std::exchange(absent_at_start, {}));
   offload = std::make_unique<control::OffloadKeeper>(*ports, *device_thread, *datapath, clock);
   loop = std::make_unique<control::ControlLoop>(

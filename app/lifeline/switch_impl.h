@@ -21,6 +21,7 @@
 #include "control/metrics_server.h"
 #include "control/names.h"
 #include "control/offload_keeper.h"
+#include "control/port_actions.h"
 #include "control/port_keeper.h"
 #include "control/telemetry.h"
 #include "control/tls_thread.h"
@@ -105,6 +106,7 @@ struct Switch::Impl {
   std::vector<std::unique_ptr<control::ControllerLink>> links;
   std::vector<std::unique_ptr<control::Listener>> listeners;
   std::unique_ptr<control::OffloadKeeper> offload;
+  std::unique_ptr<control::SwitchPorts> port_actions;
   std::unique_ptr<control::PortKeeper> port_keeper;
   std::unique_ptr<control::ControlLoop> loop;
   std::unique_ptr<control::AdminCommands> commands;

@@ -8,7 +8,7 @@
 namespace lifeline::control {
 namespace {
 
-using Change = ofagent::SwitchAgent::PortChange;
+using Change = PortActions::Change;
 
 constexpr Duration kFirstPause = std::chrono::seconds{1};
 constexpr Duration kLongestPause = std::chrono::seconds{8};
@@ -28,12 +28,12 @@ bool differs(const port::PortSpec& a, port::PortSpec b) {
 
 }  // namespace
 
-PortKeeper::PortKeeper(Parts parts) : p_(parts) {
-  p_.ports.on_device_event(
+PortKeeper::PortKeeper(PortActions& actions, const Clock& clock) : do_(actions), clock_(clock) {
+  do_.on_device_event(
       [this](flow::PortNo number, port::DeviceEvent event) { device_event(number, event); });
 }
 
-PortKeeper::~PortKeeper() { p_.ports.on_device_event({}); }
+PortKeeper::~PortKeeper() { do_.on_device_event({}); }
 
 void PortKeeper::begin(const std::vector<port::PortSpec>& wanted,
                        const std::vector<port::AbsentPort>& absent) {
@@ -64,7 +64,7 @@ void PortKeeper::want(const std::vector<port::PortSpec>& wanted, Done done) {
     Port& port = known_[spec.name];
     if (is_new || !port.wanted || differs(port.spec, spec)) {
       changed.push_back(spec.name);
-      port.next_try = p_.clock.now();
+      port.next_try = clock_.now();
     }
     port.wanted = spec;
   }
@@ -112,7 +112,7 @@ void PortKeeper::look_at_mtus() {
   smallest_mtu_.reset();
   for (auto& [name, port] : known_) {
     if (port.state == State::kThere) {
-      if (const auto status = p_.ports.status(port.spec.port_no)) port.mtu = status->mtu;
+      if (const std::uint32_t mtu = do_.mtu(port.spec.port_no); mtu != 0) port.mtu = mtu;
     }
     if (!port.wanted || port.mtu == 0) continue;
     smallest_mtu_ = std::min(smallest_mtu_.value_or(port.mtu), port.mtu);
@@ -129,7 +129,7 @@ void PortKeeper::step(const std::string& name) {
       if (!port.wanted) {
         known_.erase(it);
         settle(name);
-      } else if (p_.clock.now() >= port.next_try) {
+      } else if (clock_.now() >= port.next_try) {
         arrive(name, port);
       }
       return;
@@ -141,7 +141,7 @@ void PortKeeper::step(const std::string& name) {
         restart(name, port);
       } else {
         port.spec = *port.wanted;
-        p_.datapath.set_port_vlans({{port.spec.port_no, port.spec.vlan}});
+        do_.set_vlan(port.spec.port_no, port.spec.vlan);
         settle(name);
       }
       return;
@@ -162,17 +162,12 @@ std::function<void(Expected<void>)> PortKeeper::answer(
   };
 }
 
-void PortKeeper::announce(Change change, const ofagent::PortInfo& info) {
-  p_.datapath.ports_changed();  // also forgets who was behind a port that cannot be used
-  p_.agent.port_changed(change, info);
-}
-
 void PortKeeper::arrive(const std::string& name, Port& port) {
   port.state = State::kArriving;
   port.spec = *port.wanted;
-  port.last_try = p_.clock.now();
+  port.last_try = clock_.now();
   port.saw_event = false;
-  p_.ports.request_add(port.spec, answer(name, &PortKeeper::arrived));
+  do_.add(port.spec, answer(name, &PortKeeper::arrived));
 }
 
 void PortKeeper::arrived(const std::string& name, const Expected<void>& result) {
@@ -184,6 +179,7 @@ void PortKeeper::arrived(const std::string& name, const Expected<void>& result) 
         problems_.push_back(result.error().message);
       settle(name);
     } else {
+      port.next_try = clock_.now();  // what is wanted now has not failed yet
       step(name);
     }
     return;
@@ -192,13 +188,13 @@ void PortKeeper::arrived(const std::string& name, const Expected<void>& result) 
   port.pause = {};
   port.reason.clear();
   log::info("control", "port {} ({}): added, device {}", port.spec.port_no, name, port.spec.device);
-  if (const auto info = p_.backend.port(port.spec.port_no)) announce(Change::kAdded, *info);
+  if (const auto info = do_.info(port.spec.port_no)) do_.announce(Change::kAdded, *info);
   step(name);
 }
 
 // Says so the first time, and when there is another reason: not at each try.
 void PortKeeper::failed(Port& port, const std::string& reason) {
-  const TimePoint now = p_.clock.now();
+  const TimePoint now = clock_.now();
   port.state = State::kAbsent;
   port.pause = std::clamp(port.pause * 2, kFirstPause, kLongestPause);
   port.last_try = now;
@@ -213,17 +209,17 @@ void PortKeeper::failed(Port& port, const std::string& reason) {
 }
 
 void PortKeeper::leave(const std::string& name, Port& port) {
-  const auto info = p_.backend.port(port.spec.port_no);
+  const auto info = do_.info(port.spec.port_no);
   port.state = State::kLeaving;
   port.wants_reset = false;
-  p_.ports.request_remove(port.spec.port_no, answer(name, &PortKeeper::left));
-  if (info) announce(Change::kDeleted, *info);
+  do_.remove(port.spec.port_no, answer(name, &PortKeeper::left));
+  if (info) do_.announce(Change::kDeleted, *info);
 }
 
 void PortKeeper::left(const std::string& name, const Expected<void>&) {
   Port& port = known_.at(name);
   port.state = State::kAbsent;
-  port.next_try = p_.clock.now();
+  port.next_try = clock_.now();
   step(name);
 }
 
@@ -232,22 +228,22 @@ void PortKeeper::restart(const std::string& name, Port& port) {
   log::warn("control", "port {} ({}): its device asks for a reset and is restarted",
             port.spec.port_no, name);
   const flow::PortNo number = port.spec.port_no;
-  p_.ports.request_restart(number, answer(name, &PortKeeper::restarted));
-  if (const auto info = p_.backend.port(number)) {
+  do_.restart(number, answer(name, &PortKeeper::restarted));
+  if (const auto info = do_.info(number)) {
     known_.at(name).info = info;
-    announce(Change::kModified, *info);
+    do_.announce(Change::kModified, *info);
   }
 }
 
 void PortKeeper::restarted(const std::string& name, const Expected<void>& result) {
   Port& port = known_.at(name);
   if (!result) {
-    if (port.info) announce(Change::kDeleted, *port.info);
+    if (port.info) do_.announce(Change::kDeleted, *port.info);
     failed(port, result.error().message);
   } else {
     port.state = State::kThere;
     log::info("control", "port {} ({}): restarted", port.spec.port_no, name);
-    if (const auto info = p_.backend.port(port.spec.port_no)) announce(Change::kModified, *info);
+    if (const auto info = do_.info(port.spec.port_no)) do_.announce(Change::kModified, *info);
   }
   step(name);
 }

@@ -22,24 +22,16 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "datapath/datapath.h"
+#include "control/port_actions.h"
 #include "ofagent/backend.h"
-#include "ofagent/switch_agent.h"
 #include "port/port_set.h"
 
 namespace lifeline::control {
 
 class PortKeeper {
  public:
-  // All outlive it.
-  struct Parts {
-    port::PortSet& ports;
-    datapath::Datapath& datapath;
-    ofagent::Backend& backend;
-    ofagent::SwitchAgent& agent;
-    const Clock& clock;
-  };
-  explicit PortKeeper(Parts parts);
+  // Both outlive it.
+  PortKeeper(PortActions& actions, const Clock& clock);
   ~PortKeeper();
   PortKeeper(const PortKeeper&) = delete;
   PortKeeper& operator=(const PortKeeper&) = delete;
@@ -93,7 +85,6 @@ class PortKeeper {
   void restarted(const std::string& name, const Expected<void>& result);
   void failed(Port& port, const std::string& reason);
   void device_event(flow::PortNo port_no, port::DeviceEvent event);
-  void announce(ofagent::SwitchAgent::PortChange change, const ofagent::PortInfo& info);
   void look_for_next_try();
   void look_at_mtus();
   void settle(const std::string& name);
@@ -102,7 +93,8 @@ class PortKeeper {
                                              void (PortKeeper::*member)(const std::string&,
                                                                         const Expected<void>&));
 
-  Parts p_;
+  PortActions& do_;
+  const Clock& clock_;
   std::map<std::string, Port> known_;  // by name
   TimePoint next_try_ = TimePoint::max();
   std::optional<std::uint32_t> smallest_mtu_;
