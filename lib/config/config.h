@@ -96,6 +96,7 @@ struct Tls {
   std::string ca;           // authorities that peers' certificates must come from
   std::string certificate;  // ours, with the chain behind it; "": none is presented
   std::string private_key;  // of the certificate; both or none are given
+  std::string crl;  // revocation lists, one of each authority in a peer's chain; "": none is asked
 
   bool operator==(const Tls&) const = default;
 };

@@ -95,6 +95,7 @@ void dump_controllers(const Config& c, std::string& out) {
 void dump_tls(const Tls& tls, std::string& out) {
   if (tls.ca.empty()) return;
   out += fmt::format("tls:\n  ca: {}\n", quoted(tls.ca));
+  if (!tls.crl.empty()) out += fmt::format("  crl: {}\n", quoted(tls.crl));
   if (tls.certificate.empty()) return;
   out += fmt::format("  certificate: {}\n  private_key: {}\n", quoted(tls.certificate),
                      quoted(tls.private_key));

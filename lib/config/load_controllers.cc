@@ -31,13 +31,14 @@ std::string why_unreadable(const std::string& path) {
 void Loader::load_tls(const Mapping& top) {
   const auto node = top.get("tls");
   if (!node) return;
-  const Mapping m(r_, *node, "tls", {"ca", "certificate", "private_key"});
+  const Mapping m(r_, *node, "tls", {"ca", "certificate", "private_key", "crl"});
   const auto file = [&](std::string_view key, std::string& out) {
     if (const auto value = m.get(key)) out = file_name(*value, m.where(key));
   };
   file("ca", c_.tls.ca);
   file("certificate", c_.tls.certificate);
   file("private_key", c_.tls.private_key);
+  file("crl", c_.tls.crl);
   if (m.is_map() && !m.get("ca"))
     r_.error(*node, "tls", "'ca' is missing: peers are always checked");
   if (m.get("certificate").has_value() != m.get("private_key").has_value())

@@ -23,11 +23,13 @@ int peer_index() {
   return index;
 }
 
-std::string subject_of(X509* certificate) {
+std::string name_text(const X509_NAME* name) {
   std::array<char, 256> text{};
-  X509_NAME_oneline(X509_get_subject_name(certificate), text.data(), static_cast<int>(text.size()));
+  X509_NAME_oneline(name, text.data(), static_cast<int>(text.size()));
   return text.data();
 }
+
+std::string subject_of(X509* certificate) { return name_text(X509_get_subject_name(certificate)); }
 
 std::string time_text(const ASN1_TIME* time) {
   const std::unique_ptr<BIO, X509Deleter> out(BIO_new(BIO_s_mem()));
@@ -89,10 +91,29 @@ int verify(int chain_is_good, X509_STORE_CTX* store) {
              error == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
              error == X509_V_ERR_CERT_SIGNATURE_FAILURE) {
     why += ": it does not come from an authority in tls.ca";
+  } else if (error == X509_V_ERR_UNABLE_TO_GET_CRL) {
+    why = fmt::format("tls.crl has no revocation list of its authority, {}",
+                      name_text(X509_get_issuer_name(certificate)));
+  } else if (error == X509_V_ERR_CRL_HAS_EXPIRED || error == X509_V_ERR_CRL_NOT_YET_VALID) {
+    X509_CRL* const crl = X509_STORE_CTX_get0_current_crl(store);
+    const bool expired = error == X509_V_ERR_CRL_HAS_EXPIRED;
+    why =
+        fmt::format("the revocation list of {} in tls.crl {}", name_text(X509_CRL_get_issuer(crl)),
+                    expired ? "was to be renewed by " + time_text(X509_CRL_get0_nextUpdate(crl))
+                            : "is not valid before " + time_text(X509_CRL_get0_lastUpdate(crl)));
   }
   peer->refusal = fmt::format("the certificate {} is refused: {}",
                               certificate != nullptr ? subject_of(certificate) : "", why);
   return 0;
+}
+
+// Of the whole chain: an authority in between may have been revoked by the one above it.
+bool use_revocation_lists(SSL_CTX* context, const std::string& path) {
+  X509_STORE* const store = SSL_CTX_get_cert_store(context);
+  X509_LOOKUP* const lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+  if (lookup == nullptr || X509_load_crl_file(lookup, path.c_str(), X509_FILETYPE_PEM) < 1)
+    return false;
+  return X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1;
 }
 
 // A key with a password would make OpenSSL ask for it on the terminal.
@@ -125,6 +146,7 @@ Expected<SslContextPtr> TlsContexts::load() const {
     return make_error("tls.{}: {} cannot be used: {}", key, path, tls_error_text());
   };
   if (SSL_CTX_load_verify_file(c, files_.ca.c_str()) != 1) return failed("ca", files_.ca);
+  if (!files_.crl.empty() && !use_revocation_lists(c, files_.crl)) return failed("crl", files_.crl);
   if (files_.certificate.empty()) return context;
   if (SSL_CTX_use_certificate_chain_file(c, files_.certificate.c_str()) != 1)
     return failed("certificate", files_.certificate);
@@ -137,7 +159,8 @@ Expected<SslContextPtr> TlsContexts::load() const {
 TlsContexts::Stamps TlsContexts::stamps() const {
   Stamps all;
   std::size_t i = 0;
-  for (const std::string* path : {&files_.ca, &files_.certificate, &files_.private_key}) {
+  for (const std::string* path :
+       {&files_.ca, &files_.certificate, &files_.private_key, &files_.crl}) {
     Stamp& stamp = all[i++];
     struct stat status {};
     if (path->empty() || ::stat(path->c_str(), &status) != 0) continue;

@@ -55,7 +55,7 @@ class TlsContexts {
 
     bool operator==(const Stamp&) const = default;
   };
-  using Stamps = std::array<Stamp, 3>;
+  using Stamps = std::array<Stamp, 4>;
 
   Stamps stamps() const;
   Expected<SslContextPtr> load() const;

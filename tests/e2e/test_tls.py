@@ -108,6 +108,43 @@ class Tls(case.LabTest):
                        "the session comes back with the files read before")
         self.assertIn("stay in force", lifeline.process.log())
 
+    def test_a_revoked_certificate_and_an_outdated_list_are_refused(self):
+        network, lifeline = self.make()
+        first, second = self.ca.issue("first"), self.ca.issue("second")
+        lists = lifeline.config["tls"]["crl"] = self.ca.revocation_list("crl")
+        lifeline.start()
+        network.address_local(lifeline, "static")
+        controller = self.serve(network, first)
+        self.lab.until(lifeline.connected, "nobody is revoked")
+
+        def refused(text):
+            self.lab.until(lambda: text in lifeline.remote()["last_error"], f"status says '{text}'")
+        # The list is renewed, and read for the next connection.
+        pki.replace(lists, self.ca.revocation_list("revoked", [first[0]]))
+        controller.stop()
+        controller = self.serve(network, first)
+        refused("the certificate /CN=first is refused: certificate revoked")
+        controller.stop()
+        controller = self.serve(network, second)
+        self.lab.until(lifeline.connected, "another certificate of the same authority is good")
+
+        pki.replace(lists, self.ca.revocation_list("outdated", next_update="210101000000Z"))
+        controller.stop()
+        controller = self.serve(network, second)
+        refused("the revocation list of /CN=lab ca in tls.crl was to be renewed by Jan  1 00:00:00 2021")
+        other = pki.Authority(self.lab, "other").revocation_list("others")
+        pki.replace(lists, other)
+        refused("tls.crl has no revocation list of its authority, /CN=lab ca")
+        pki.replace(lists, self.ca.revocation_list("good"))
+        self.lab.until(lifeline.connected, "a list in force lets it in")
+        lifeline.allow(r"WARN control: tls\.crl: .* cannot be used: .*the files read before stay in force")
+        with open(lists, "w", encoding="utf-8") as file:
+            file.write("half a list\n")
+        controller.stop()
+        self.serve(network, second)
+        self.lab.until(lambda: "stay in force" in lifeline.process.log(), "a broken list changes nothing")
+        self.lab.until(lifeline.connected, "it is let in")
+
     def test_ovs_ofctl_reaches_the_switch_over_tls_only_with_a_certificate(self):
         network, lifeline = self.make()
         lifeline.config["listen"] = ["pssl:6655:127.0.0.1"]

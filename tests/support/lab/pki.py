@@ -33,6 +33,21 @@ class Authority:
                      self.key, "-CAcreateserial", "-out", certificate, "-days", str(days), *extensions])
         return certificate, key
 
+    def revocation_list(self, name, revoked=(), next_update="491231235959Z"):
+        """The file of a list that names the certificates `revoked` (files). Valid until `next_update` (UTC)."""
+        database, config = self.lab.path(f"{self.name}-index.txt"), self.lab.path(f"{self.name}.cnf")
+        with open(database, "w", encoding="utf-8"):
+            pass
+        with open(config, "w", encoding="utf-8") as out:
+            out.write(f"[ca]\ndefault_ca=it\n[it]\ndatabase={database}\ndefault_md=sha256\n")
+        openssl = ["openssl", "ca", "-config", config, "-cert", self.certificate, "-keyfile", self.key]
+        for certificate in revoked:
+            process.run([*openssl, "-revoke", certificate])
+        path = self.lab.path(f"{name}.pem")
+        process.run([*openssl, "-gencrl", "-crl_lastupdate", "200101000000Z", "-crl_nextupdate", next_update,
+                     "-out", path])
+        return path
+
 
 def replace(target, source):
     """As a tool that renews certificates does: the new file takes the old one's place in one step."""

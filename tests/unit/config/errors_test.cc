@@ -229,7 +229,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"tls: {certificate: /c, verify: no}",
              "t:1:6: tls: 'ca' is missing: peers are always checked\n"
              "t:1:6: tls: 'certificate' and 'private_key' are given together\n"
-             "t:1:24: tls: unknown key 'verify'; known are ca, certificate, private_key"},
+             "t:1:24: tls: unknown key 'verify'; known are ca, certificate, private_key, crl"},
         Case{"tls: {ca: cacert.pem}",
              "t:1:11: tls.ca: 'cacert.pem' is no absolute path: /etc/lifeline/cacert.pem"},
         Case{"tls: {ca: /ca}\nlisten: [pssl:6654]",
