@@ -188,8 +188,7 @@ TEST(Dump, LoadsBackToTheSameConfiguration) {
         std::string("tls: {ca: /ca.pem, certificate: /a b.pem, private_key: /k.pem}\n"
                     "controllers: ['ssl:10.0.0.1', {address: 'ssl:10.0.0.2:7', peer_name: c2}]\n"
                     "listen: ['pssl:6654:0.0.0.0']"),
-        std::string("tls: {ca: /ca.pem, crl: /crl.pem}"),
-        std::string("in_band: {relay_dhcp: all}"),
+        std::string("tls: {ca: /ca.pem, crl: /crl.pem}"), std::string("in_band: {relay_dhcp: all}"),
         std::string("in_band: {vlan: 5}\nlog_level: error\nopenflow_versions: ['1.3']"),
         std::string("in_band: {vlan: 5, also_reach: [10.0.0.9:1], also_next_hop: "
                     "[10.0.0.8]}\nlog_level: error\nopenflow_versions: ['1.3']"),
