@@ -3,8 +3,11 @@
 #include <rte_telemetry.h>
 
 #include <asio/post.hpp>
+#include <charconv>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "base/log.h"
@@ -39,6 +42,9 @@ std::mutex g_mutex;
 std::weak_ptr<void> g_source;
 
 constexpr int kMaxDepth = 6;
+// Of an answer as a whole, which DPDK 22.11 writes into 16 KiB and cuts in silence.
+constexpr std::size_t kPageBytes = 14 * 1024;
+constexpr std::size_t kPageEntries = RTE_TEL_MAX_DICT_ENTRIES - 2;
 
 std::string cut(const json& value) {
   std::string text = value.get<std::string>();
@@ -77,6 +83,31 @@ void fill_into(rte_tel_data* out, const json& document, int depth) {
   for (const auto& element : document) add(out, std::to_string(position++).c_str(), element, depth);
 }
 
+// As much of a list as one answer holds, by position; "next" is where the next answer goes on.
+void fill_page(rte_tel_data* out, const json& list, std::size_t start) {
+  rte_tel_data_start_dict(out);
+  std::size_t bytes = 0;
+  for (std::size_t i = start; i < list.size(); ++i) {
+    const std::string position = std::to_string(i);
+    bytes += list[i].dump().size() + position.size() + 4;
+    if (i != start && (bytes > kPageBytes || i - start == kPageEntries)) {
+      rte_tel_data_add_dict_u64(out, "next", i);
+      return;
+    }
+    add(out, position.c_str(), list[i], 0);
+  }
+}
+
+// nullopt: it is none. "" and nothing: 0.
+std::optional<std::size_t> start_in(const char* parameters) {
+  const std::string_view text(parameters != nullptr ? parameters : "");
+  std::size_t start = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), start);
+  if (text.empty()) return 0;
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return start;
+}
+
 rte_tel_data* fill(const json& document, int depth) {
   if (!document.is_structured()) return nullptr;
   rte_tel_data* out = rte_tel_data_alloc();
@@ -86,11 +117,11 @@ rte_tel_data* fill(const json& document, int depth) {
 
 constexpr std::pair<const char*, const char*> kCommands[] = {
     {"status", "The switch, its local port and remotes. No parameters"},
-    {"remotes", "The remotes: role, connection, next hops. No parameters"},
-    {"ports", "Ports, links and counters. No parameters"},
+    {"remotes", "The remotes: role, connection, next hops. Parameter: the first one, 0 by default"},
+    {"ports", "Ports, links and counters. Parameter: the first one, 0 by default"},
     {"stats", "Counters of what was dropped, by name. No parameters"},
     {"perf", "Counters of each lcore: packets, hits, misses, cycles. No parameters"},
-    {"hidden_rules", "The hidden rules of in-band control. No parameters"},
+    {"hidden_rules", "The hidden rules of in-band control. Parameter: the first one, 0 by default"},
     {"offload", "What NICs bring to the control queues, by port. No parameters"},
     {"fdb", "How many addresses are learned, in all and by port. No parameters"},
 };
@@ -102,13 +133,15 @@ std::shared_ptr<Telemetry::Source> Telemetry::current() {
   return std::static_pointer_cast<Source>(g_source.lock());
 }
 
-int answer_telemetry(const char* command, const char*, void* data) {
+int answer_telemetry(const char* command, const char* parameters, void* data) {
   auto* out = static_cast<rte_tel_data*>(data);
   const auto fail = [out](const char* why) {
     rte_tel_data_start_dict(out);
     rte_tel_data_add_dict_string(out, "error", why);
     return 0;
   };
+  const auto start = start_in(parameters);
+  if (!start) return fail("the parameter is the number of the first entry");
   const auto source = Telemetry::current();
   if (!source) return fail("the switch stops");
   std::string name(command);
@@ -127,7 +160,11 @@ int answer_telemetry(const char* command, const char*, void* data) {
     return fail("no answer from the control lcore in time");
   }
   json reply = json::parse(question->text, nullptr, /*allow_exceptions=*/false);
-  fill_into(out, source->take(name, std::move(reply)), 0);
+  const json taken = source->take(name, std::move(reply));
+  if (taken.is_array())
+    fill_page(out, taken, *start);
+  else
+    fill_into(out, taken, 0);
   return 0;
 }
 

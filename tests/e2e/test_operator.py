@@ -53,6 +53,22 @@ class Operator(case.LabTest):
         rules = self.lifeline.telemetry("/lifeline/hidden_rules")
         self.assertEqual([r["letter"] for r in rules.values()], [r["letter"] for r in self.lifeline.hidden_rules()])
         self.assertGreater(self.lifeline.telemetry("/lifeline/perf")["1"]["rx_packets"], 0)
+        # A list that is too long for one answer goes on in the next.
+        self.lifeline.config["in_band"] = {"also_reach": [f"10.0.0.{n}:6653" for n in range(100, 200)]}
+        self.lifeline.write_config()
+        self.lifeline.ctl("reload")
+        self.lab.until(lambda: len(self.lifeline.hidden_letters()) >= 409, "the rules of a hundred more stand")
+        pages, start = [], 0
+        while start is not None:
+            page = self.lifeline.telemetry(f"/lifeline/hidden_rules,{start}")
+            following = page.pop("next", None)
+            self.assertEqual(list(page), [str(start + n) for n in range(len(page))])
+            pages.append([rule["match"] for rule in page.values()])
+            start = following
+        self.assertGreater(len(pages), 3)
+        self.assertEqual(sorted(m for page in pages for m in page),
+                         sorted(rule["match"][:127] for rule in self.lifeline.hidden_rules()))
+        self.assertIn("first entry", self.lifeline.telemetry("/lifeline/hidden_rules,x")["error"])
         self.assertGreater(self.lifeline.telemetry("/lifeline/fdb")["entries"], 0)
 
     def test_the_tool_says_which_rules_a_packet_meets_and_where_it_would_go(self):
