@@ -1,7 +1,7 @@
 """A management VLAN: the uplink is a trunk, the controller behind a VLAN device, br0 untagged (local.vlan). The uplink
 is the test NIC (tests/nic), so that control traffic is steered as it comes there."""
 
-from lab import case, nic, openflow, vlan
+from lab import case, nic, openflow, topology6, vlan
 
 
 class ManagementVlan(case.LabTest):
@@ -107,3 +107,53 @@ class ManagementVlan(case.LabTest):
             except AssertionError:
                 continue
         return None
+
+
+class ManagementVlanOverIpv6(case.LabTest):
+    """ctl 2001:db8::1 in VLAN 100 ---p1--- sw (br0) ---p5--- sw2 (br0): both wires are trunks."""
+
+    @staticmethod
+    def trunk(name, number=1):
+        return {"name": name, "device": f"net_af_packet{number - 1}", "number": number, "trunk": [100, 200]}
+
+    def test_it_holds_a_switch_and_one_behind_it_below_drop_alls(self):
+        net = topology6.Network6(self.lab, 3)
+        ctl = net.ctl
+        ctl.ip("link", "set", "dev", "eth0", "down")
+        ctl.ip("link", "set", "dev", "eth0", "name", "trunk0")
+        ctl.sysctl("net.ipv6.conf.trunk0.disable_ipv6=1")
+        ctl.ip("link", "set", "dev", "trunk0", "up")
+        vlan.add(ctl, "trunk0", "eth0", 100)
+        topology6.enable(ctl, "eth0")
+        ctl.ip("-6", "addr", "add", "2001:db8::1/64", "dev", "eth0", "nodad")
+        controller = openflow.Controller(ctl, family=openflow.IPV6).start()
+        net.ports = ["p1", "p2", "p5"]
+        first = self.watch(net.make_switch(config={
+            "local": {"vlan": 100}, "in_band": {"relay_arp": True}, "inactivity_probe_s": 2,
+            "ports": [self.trunk("p1"), {"name": "p2", "device": "net_af_packet1", "number": 2, "access": 200},
+                      self.trunk("p5", 3)]})).start()
+        net.address_local(first)
+        near = controller.session()
+        near.drop_everything()
+        second = self.watch(net.make_switch_behind())
+        second.config["local"]["vlan"] = 100
+        second.config["ports"] = [self.trunk("p1")]
+        second.start()
+        device = net.local_up(second)
+        net.sw2.ip("-6", "addr", "add", "2001:db8::3/64", "dev", device, "nodad")
+        far = controller.session(after=1)
+        self.assertTrue(far.peer.startswith("2001:db8::3:"), far.peer)
+        far.drop_everything()
+        for lifeline in (first, second):
+            for rule in lifeline.hidden_rules():
+                self.assertIn("dl_vlan=100", rule["match"])
+        # Both resolve their way anew, each in the VLAN alone.
+        for space, device in ((net.sw, "br0"), (net.sw2, "br0"), (ctl, "eth0")):
+            space.ip("-6", "neigh", "flush", "dev", device)
+        for session in (near, far):
+            session.echo(10)
+            self.assertFalse(session.closed.is_set())
+        ctl.set_mac("02:aa:bb:cc:dd:01", "eth0")
+        for session in (near, far):
+            session.echo(15)
+        self.assertEqual(len(controller.sessions), 2, "a switch connected again")
