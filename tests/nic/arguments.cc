@@ -111,11 +111,16 @@ Error device_key(const std::string& key, const std::string& value, Arguments& ou
     if (out.profile == nullptr) return "profile=" + value + ": one of " + profile_names();
     return std::nullopt;
   }
+  if (key == "record") {
+    out.record = value;
+    return std::nullopt;
+  }
   if (key == "capacity") return number(key, value, 1, 1u << 20, out.capacity);
   if (key == "queues") return number(key, value, 1, 16, out.queues);
   if (key == "mac") return mac(key, value, out.mac);
   return "unknown argument '" + key +
-         "': live, iface, profile, capacity, queues, mac, gen, pcap, rate, count, size, flows, "
+         "': live, iface, profile, capacity, record, queues, mac, gen, pcap, rate, count, size, "
+         "flows, "
          "seed, dst_mac, src_mac, dst_ip, src_ip, dst_port";
 }
 

@@ -40,6 +40,7 @@ struct Arguments {
   std::string iface;  // or: an af_packet device is made on this interface
   const Profile* profile = nullptr;
   std::uint32_t capacity = 0;         // 0: the profile's
+  std::string record;                 // a file that gets a line when the NIC is closed
   std::uint16_t queues = 16;          // most RX (and TX) queues
   std::array<std::uint8_t, 6> mac{};  // all zero: the live port's, or made from the name
   GeneratorArguments generator;

@@ -67,6 +67,7 @@ int close(rte_eth_dev* dev) {
   Nic* nic = static_cast<Nic*>(dev->data->dev_private);
   if (nic == nullptr) return 0;
   unlist(*nic);
+  nic->record_close();
   // Neither is of rte_malloc: ethdev must not free them.
   dev->data->dev_private = nullptr;
   dev->data->mac_addrs = nullptr;

@@ -6,6 +6,7 @@
 #include <rte_errno.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <functional>
 #include <mutex>
@@ -265,6 +266,15 @@ void Nic::isolate(bool on) {
 void Nic::lose_rules() {
   for (const auto& flow : flows_) flow->rule.in_hardware = false;
   publish();
+}
+
+void Nic::record_close() const {
+  if (arguments_.record.empty()) return;
+  std::FILE* file = std::fopen(arguments_.record.c_str(), "a");
+  if (file == nullptr) return;
+  std::fprintf(file, "%s closed, of %u rules %zu are left\n", name_.c_str(), next_id_,
+               flows_.size());
+  std::fclose(file);
 }
 
 void Nic::update_rss(const Rss& rss) {

@@ -103,6 +103,8 @@ class Nic {
   Rules rules() const;
   void isolate(bool on);
   bool isolated() const { return isolated_; }
+  // What whoever closes the NIC leaves in it, as a line of the file `record`, if there is one.
+  void record_close() const;
   // Rules go out of the hardware; their handles stand.
   void lose_rules();
 
