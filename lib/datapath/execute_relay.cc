@@ -21,7 +21,7 @@ bool Lane::relayed(const std::uint64_t* words, Packet p) {
       !is_trusted_port(*world_.guards, shared_.fdb, vlan_in(p), p.in_port))
     return false;  // the guard behind counts it
   if (p.in_port != flow::kPortLocal && !is_from_known_next_hop(p) &&
-      !meters_of(p.in_port).dhcp.take(now_tsc_)) {
+      !meters_of(p.in_port).relay.take(now_tsc_)) {
     drop(p.m, DropReason::kRelayMetered);
     return true;
   }

@@ -117,6 +117,7 @@ class Lane {
   struct PortMeters {
     TokenBucket inband;
     TokenBucket dhcp;
+    TokenBucket relay;  // of what is for switches behind this one
     TokenBucket next_hop;
     TokenBucket path_mtu;
     std::array<TokenBucket, kPacketInReasons> packet_in;

@@ -35,6 +35,25 @@ bool QueueLag::is_late(const port::RxQueue& queue) {
   return rte_eth_rx_queue_count(queue.ethdev_id, queue.queue) >= queue.descriptors / 2;
 }
 
+void QueueLags::take_over(const std::vector<port::RxQueue>& queues, std::uint64_t generation) {
+  const std::array<LagOf, kMost> before = lags_;
+  generation_ = generation;
+  for (std::size_t place = 0; place < kMost; ++place) {
+    LagOf& now = lags_[place];
+    now = {};
+    if (place >= queues.size()) continue;
+    const port::RxQueue& q = queues[place];
+    now = {.ethdev_id = q.ethdev_id, .queue = q.queue, .index = q.index, .lag = {}};
+    const auto same = [&now](const LagOf& one) {
+      return one.ethdev_id == now.ethdev_id && one.queue == now.queue && one.index == now.index;
+    };
+    // Most stay where they are.
+    const auto* was =
+        same(before[place]) ? &before[place] : std::find_if(before.begin(), before.end(), same);
+    if (was != before.end()) now.lag = was->lag;
+  }
+}
+
 Worker::Worker(Shared& shared, sync::SlotId slot)
     : shared_(shared), slot_(slot), lane_(shared, slot, shared.config.exact_entries) {}
 
@@ -44,6 +63,7 @@ std::uint32_t Worker::turn() {
   std::uint32_t moved = 0;
   rte_mbuf* burst[kBurst];
   const std::vector<port::RxQueue>& queues = lane_.world().view->rx[slot_];
+  lags_.follow(queues, lane_.world().view->generation);
   // Where the misses of a turn do not suffice for a burst of every queue, another queue is the
   // first each time: the last ones find least left.
   if (queues.size() * kBurst <= shared_.config.misses_per_loop || ++first_queue_ >= queues.size()) {
@@ -54,7 +74,7 @@ std::uint32_t Worker::turn() {
     const std::size_t place = at < queues.size() ? at : at - queues.size();
     const port::RxQueue& q = queues[place];
     const std::uint16_t n = rte_eth_rx_burst(q.ethdev_id, q.queue, burst, kBurst);
-    QueueLag& lag = lag_[std::min(place, lag_.size() - 1)];
+    QueueLag& lag = lags_.at(place);
     if (n < kBurst) lag.keeps_up();
     if (n == 0) continue;
     moved += n;

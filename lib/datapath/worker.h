@@ -46,6 +46,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
 #include "datapath/lane.h"
 
@@ -64,6 +65,32 @@ class QueueLag {
  private:
   static constexpr std::uint32_t kNowLate = UINT32_MAX;
   std::uint32_t full_bursts_ = 0;  // in a row
+};
+
+// The lag of each queue of a worker, wherever it stands among them: queues come, go and move while
+// the worker runs, and none may be taken for late because another was.
+class QueueLags {
+ public:
+  // Call with each new list; `generation` names it. Costs nothing while the list is the same.
+  void follow(const std::vector<port::RxQueue>& queues, std::uint64_t generation) {
+    if (generation != generation_) [[unlikely]]
+      take_over(queues, generation);
+  }
+  // Of the queue at that place; those beyond kMost share one.
+  QueueLag& at(std::size_t place) { return lags_[place < kMost ? place : kMost - 1].lag; }
+
+ private:
+  static constexpr std::size_t kMost = 256;
+  struct LagOf {
+    std::uint16_t ethdev_id = port::kNoEthdev;
+    std::uint16_t queue = 0;
+    std::uint8_t index = port::kNoIndex;
+    QueueLag lag;
+  };
+  void take_over(const std::vector<port::RxQueue>& queues, std::uint64_t generation);
+
+  std::array<LagOf, kMost> lags_{};
+  std::uint64_t generation_ = UINT64_MAX;
 };
 
 class Worker {
@@ -91,8 +118,7 @@ class Worker {
   std::uint64_t last_start_ = 0;  // of the turn before, in cycles
   bool last_moved_ = false;
   std::size_t first_queue_ = 0;
-  // By place among the worker's queues; those beyond share the last.
-  std::array<QueueLag, 256> lag_{};
+  QueueLags lags_;
   std::atomic<bool> stop_{false};
 };
 

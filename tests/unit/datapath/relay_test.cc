@@ -172,6 +172,19 @@ TEST(RelayMeter, LimitsEachPortAndCountsWhatIsBeyond) {
   EXPECT_EQ(s.count(2), 1u) << "another port's share is its own";
 }
 
+TEST(RelayMeter, AFloodForSwitchesBehindTakesNothingOfTheGuardsShare) {
+  TestSwitch s({.dhcp_replies_per_s = 10});
+  s.add({}, 65535, {});
+  s.datapath->set_guards({.enabled = true, .local_mac = kLocalMac, .relay_dhcp = {MacPrefix{}}});
+  s.from_local(dhcp({.src = kLocalMac, .chaddr = kLocalMac}));
+  for (int i = 0; i < 40; ++i) s.send(1, dhcp({.request = false, .chaddr = kOther}));
+  EXPECT_GT(s.drops("relay_metered"), 0u);
+  (void)s.take_local();
+  s.send(1, dhcp({.request = false, .chaddr = kLocalMac}));
+  EXPECT_EQ(s.take_local().size(), 1u) << "the offer for the switch itself";
+  EXPECT_EQ(s.drops("dhcp_guard_metered"), 0u);
+}
+
 TEST_F(RelayTest, Dhcpv6OfANamedStationPassesByItsMacAddress) {
   EXPECT_EQ(out(2, dhcpv6(1, kBehind, kDhcpv6Group)), "13L");
   EXPECT_EQ(out(1, dhcpv6(2, kServer, kBehind)), "2");

@@ -1,6 +1,7 @@
 // A worker that is overrun: control traffic of each kind gets through, data goes by fair shares.
 #include <gtest/gtest.h>
 
+#include "datapath/worker.h"
 #include "inband_switch.h"
 
 namespace lifeline::datapath::test {
@@ -18,6 +19,32 @@ Frame new_flow(std::uint32_t n, MacAddress src = kHostA) {
           kIpB)
       .udp(static_cast<std::uint16_t>(n >> 16), 7)
       .build(60);
+}
+
+port::RxQueue queue_of(std::uint16_t ethdev, std::uint16_t queue) {
+  return {.ethdev_id = ethdev,
+          .queue = queue,
+          .port_no = static_cast<PortNo>(ethdev + 1),
+          .index = static_cast<std::uint8_t>(ethdev),
+          .lag_sign = port::LagSign::kFullBursts,
+          .descriptors = 1024};
+}
+
+TEST(QueueLags, AQueueTakesItsLagWithItAndInheritsNone) {
+  const port::RxQueue calm = queue_of(1, 0), late = queue_of(2, 0), young = queue_of(3, 0);
+  QueueLags lags;
+  lags.follow({calm, late}, 1);
+  for (int i = 0; i < 31; ++i) EXPECT_FALSE(lags.at(1).is_late(late));
+  EXPECT_FALSE(lags.at(0).is_late(calm));
+  lags.follow({young, late, calm}, 2);
+  EXPECT_FALSE(lags.at(0).is_late(young)) << "it has just come";
+  EXPECT_FALSE(lags.at(2).is_late(calm)) << "it was another one's place";
+  lags.follow({late, young}, 3);
+  EXPECT_TRUE(lags.at(0).is_late(late)) << "one more full burst, wherever it stands";
+  EXPECT_FALSE(lags.at(1).is_late(young));
+  lags.follow({young}, 4);
+  lags.follow({young, late}, 5);
+  EXPECT_FALSE(lags.at(1).is_late(late)) << "it was away";
 }
 
 struct Overrun : testing::Test {
