@@ -36,6 +36,9 @@ void warn_of_renamed_local_port(const config::Config& config, MacAddress mac) {
   if (all != nullptr) ::if_freenameindex(all);
 }
 
+// Frames that were read from the local port and are on their way.
+constexpr std::uint32_t kTapMbufs = 2048;
+
 }  // namespace
 
 // From the outside in. Nothing is freed that somebody behind it may still hold: readers before
@@ -104,10 +107,19 @@ Expected<void> Switch::Impl::open_ports() {
        .largest_mtu = std::max(mtu, config.local.mtu ? 0 : ports->largest_mtu()),
        .persistent = true,
        // What it reads may lie in the ports' TX rings until these need the room.
-       .n_mbufs = 2048 + ports->tx_descriptors_total(),
+       .n_mbufs = kTapMbufs + ports->tx_descriptors_total(),
        .reclaim = [this] { ports->reclaim_sent(); }});
   if (!tap) return tl::make_unexpected(tap.error());
   local = std::move(*tap);
+  ports->on_more_room([this](std::uint32_t sent_mbufs) {
+    device_thread->post([this, n = kTapMbufs + sent_mbufs] { return local->make_larger_pool(n); },
+                        [this](Expected<port::MempoolPtr> made) {
+                          if (made) return local->use(std::move(*made));
+                          log::warn("port",
+                                    "ports were added, and the local port has no more buffers: {}",
+                                    made.error().message);
+                        });
+  });
   ports->set_local(local->mac(), local->mtu(), local->up());
   ports->set_vlans(port_vlans(config));
   return {};

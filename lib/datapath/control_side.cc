@@ -32,10 +32,10 @@ void Datapath::process_local(std::span<rte_mbuf*> frames) {
 }
 
 Expected<rte_mbuf*> Datapath::Impl::make_packet(std::span<const std::byte> frame) const {
-  rte_mbuf* m = rte_pktmbuf_alloc(shared.control_pool);
+  rte_mbuf* m = rte_pktmbuf_alloc(shared.ports.control_pool());
   if (m == nullptr) {
     shared.ports.reclaim_sent();
-    m = rte_pktmbuf_alloc(shared.control_pool);
+    m = rte_pktmbuf_alloc(shared.ports.control_pool());
   }
   if (m == nullptr) return make_error("no buffer left in the control pool");
   if (frame.size() > rte_pktmbuf_tailroom(m)) {

@@ -50,7 +50,6 @@ Datapath::Impl::Impl(const DatapathConfig& config, table::Tables& tables, table:
              .tsc_hz = rte_get_tsc_hz(),
              .tsc_start = rte_rdtsc(),
              .tx_hold_tsc = rte_get_tsc_hz() / 1'000'000 * config.tx_hold_us,
-             .control_pool = ports.control_pool(),
              .guards = sync::Published<GuardState>(std::make_unique<const GuardState>())},
       retired(retired_list),
       local_meter(config.local_per_s, config.local_per_s, shared.tsc_hz),

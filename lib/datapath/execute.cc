@@ -162,7 +162,7 @@ void Lane::to_local(Packet& p, bool last, bool inband, std::optional<std::uint16
 // In addition to what the tables decide: from the control lcore's own pool, which a flood of data
 // cannot empty.
 void Lane::copy_to_local(Packet& p) {
-  rte_mbuf* copy = rte_pktmbuf_copy(p.m, shared_.control_pool, 0, UINT32_MAX);
+  rte_mbuf* copy = rte_pktmbuf_copy(p.m, world_.view->control_pool, 0, UINT32_MAX);
   if (copy == nullptr) {
     count_drop(DropReason::kNoBuffer, p.m);
     return;

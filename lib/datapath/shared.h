@@ -62,7 +62,6 @@ struct Shared {
   std::uint64_t tsc_hz;
   std::uint64_t tsc_start;
   std::uint64_t tx_hold_tsc;  // config.tx_hold_us
-  rte_mempool* control_pool;
 
   sync::Published<GuardState> guards;
   DhcpXids dhcp_xids;

@@ -64,14 +64,23 @@ Expected<std::unique_ptr<LocalPort>> LocalPort::create(const LocalPortConfig& co
   if (config.mac.is_zero() || config.mac.is_multicast())
     return make_error("local port {}: {} is no unicast MAC", config.name, config.mac.to_string());
   std::unique_ptr<LocalPort> self(new LocalPort(config));
-  const std::uint32_t largest = std::max(config.mtu, config.largest_mtu);
-  const std::uint32_t room =
-      std::max(kMinRoomBytes, (largest + kEthernetBytes + kTwoTagsBytes + 63u) & ~63u);
-  auto pool = make_pool("local", std::max(config.n_mbufs, 64u), 0, room, SOCKET_ID_ANY);
+  auto pool = self->make_larger_pool(config.n_mbufs);
   if (!pool) return tl::make_unexpected(pool.error());
   self->pool_ = std::move(*pool);
   if (auto opened = self->open(); !opened) return tl::make_unexpected(opened.error());
   return self;
+}
+
+Expected<MempoolPtr> LocalPort::make_larger_pool(std::uint32_t n_mbufs) const {
+  const std::uint32_t largest = std::max(config_.mtu, config_.largest_mtu);
+  const std::uint32_t room =
+      std::max(kMinRoomBytes, (largest + kEthernetBytes + kTwoTagsBytes + 63u) & ~63u);
+  return make_pool("local", std::max(n_mbufs, 64u), 0, room, SOCKET_ID_ANY);
+}
+
+void LocalPort::use(MempoolPtr pool) {
+  rte_pktmbuf_free(std::exchange(spare_, nullptr));
+  old_pools_.push_back(std::exchange(pool_, std::move(pool)));
 }
 
 LocalPort::~LocalPort() {

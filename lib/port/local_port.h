@@ -17,6 +17,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/expected.h"
 #include "base/mac_address.h"
@@ -70,6 +71,11 @@ class LocalPort {
   // time to time. An interface found deleted is closed: fd() becomes -1.
   void check();
 
+  // A larger pool for what is read, for ports that came later: made on any thread, used from then
+  // on (control lcore). The one before stays until what was read into it has gone.
+  Expected<MempoolPtr> make_larger_pool(std::uint32_t n_mbufs) const;
+  void use(MempoolPtr pool);
+
   // IP MTU in bytes. Error: gone, out of the kernel's range, or more than the buffers hold, which
   // take the largest MTU of create()'s configuration or 2026, whichever is larger.
   Expected<void> set_mtu(std::uint32_t mtu);
@@ -101,6 +107,7 @@ class LocalPort {
 
   LocalPortConfig config_;
   MempoolPtr pool_;
+  std::vector<MempoolPtr> old_pools_;
   rte_mbuf* spare_ = nullptr;  // allocated for a read that found nothing
   int fd_ = -1;
   std::string name_;

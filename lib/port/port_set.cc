@@ -40,8 +40,12 @@ Expected<std::unique_ptr<PortSet>> PortSet::create(const PortSetConfig& config, 
     return make_error("{} lcores, but there may be 1 to {}", config.n_slots, kMaxSlots);
   std::unique_ptr<PortSet> self(new PortSet(config, std::move(retire)));
   self->config_.workers.resize(config.n_slots - 1);
-  if (auto made = self->make_control_pool(config.control_mbufs); !made)
-    return tl::make_unexpected(made.error());
+  auto made = self->make_control_pool(0);
+  if (!made) return tl::make_unexpected(made.error());
+  self->control_pool_ = std::move(*made);
+  auto first = self->copy_view();
+  first->control_pool = self->control_pool_.get();
+  delete self->view_.exchange(first.release());
   return self;
 }
 
@@ -178,8 +182,12 @@ Expected<std::vector<AbsentPort>> PortSet::open(const std::vector<PortSpec>& spe
     std::uint32_t in_tx_rings = 0;
     for (const auto& port : opening.opened) in_tx_rings += port->tx_descriptors();
     for (const auto& port : opening.absent) in_tx_rings += tx_descriptors(port.spec);
-    if (auto made = make_control_pool(config_.control_mbufs + in_tx_rings); !made)
+    if (auto made = make_control_pool(in_tx_rings); made) {
+      control_pool_ = std::move(*made);
+      room_for_sent_ = in_tx_rings;
+    } else {
       opening.note(made.error());
+    }
   }
   // The pools are sized for all of them, so nothing is configured while one is missing.
   if (opening.ok() && data_pools_.empty()) {
@@ -187,7 +195,8 @@ Expected<std::vector<AbsentPort>> PortSet::open(const std::vector<PortSpec>& spe
   }
   if (opening.ok()) start_all(opening);
   if (!opening.ok()) return tl::make_unexpected(Error{opening.errors});
-  for (const auto& port : opening.absent) absent_tx_descriptors_ += tx_descriptors(port.spec);
+  for (const auto& port : opening.absent)
+    absent_tx_descriptors_[port.spec.name] = tx_descriptors(port.spec);
   insert(std::move(opening.opened));
   return std::move(opening.absent);
 }
@@ -214,6 +223,7 @@ std::unique_ptr<PortView> PortSet::copy_view() const { return std::make_unique<P
 
 void PortSet::publish(std::unique_ptr<PortView> next) {
   ++next->generation;
+  next->control_pool = control_pool_.get();
   next->has_vlans = std::any_of(next->entries.begin(), next->entries.begin() + next->n_entries,
                                 [](const PortEntry& e) { return !e.vlan.is_plain(); });
   const PortView* old = view_.exchange(next.release(), std::memory_order_acq_rel);
@@ -237,6 +247,7 @@ void PortSet::insert(std::vector<std::shared_ptr<EthdevPort>> ports) {
   }
   deal_rx_queues(*next);
   publish(std::move(next));
+  make_more_room();
 }
 
 void PortSet::fill_entry(PortEntry& entry, const EthdevPort& port) const {

@@ -229,15 +229,21 @@ class PortSet {
   std::uint32_t largest_mtu() const;  // 0 without ports
 
   // Mbufs that slot 0's TX queues may hold, over all ports, and those that open() went without:
-  // drivers keep what was sent until the
-  // descriptor is used again, so a pool that slot 0 sends from needs as many more.
+  // drivers keep what was sent until the descriptor is used again, so a pool that slot 0 sends from
+  // needs as many more.
   std::uint32_t tx_descriptors_total() const;
   // Makes drivers give back what slot 0's own TX queues have sent. Slot 0's thread only; costs a
   // driver call per port: for when a pool is empty.
   void reclaim_sent() const;
 
   std::uint32_t n_slots() const { return config_.n_slots; }
+  // As in view(). Control lcore.
   rte_mempool* control_pool() const { return control_pool_.get(); }
+  // Called (control lcore) when ports that came need room: pools that slot 0 sends from are to hold
+  // so many mbufs beside their own. The control pool is made larger by the set itself.
+  void on_more_room(std::function<void(std::uint32_t sent_mbufs)> call) {
+    on_more_room_ = std::move(call);
+  }
   // The pool that workers take mbufs from (copies for flooding); nullptr before open().
   rte_mempool* data_pool() const { return data_pool_; }
 
@@ -245,7 +251,8 @@ class PortSet {
   PortSet(const PortSetConfig& config, Retire retire);
   std::unique_ptr<PortView> copy_view() const;
   void publish(std::unique_ptr<PortView> next);
-  Expected<void> make_control_pool(std::uint32_t n_mbufs);
+  Expected<MempoolPtr> make_control_pool(std::uint32_t sent_mbufs) const;
+  void make_more_room();
   Expected<rte_mempool*> make_data_pool(int socket, const std::vector<const EthdevPort*>& ports);
   Expected<void> make_data_pools(const std::vector<std::unique_ptr<EthdevPort>>& ports);
   rte_mempool* pool_on(int socket) const;
@@ -279,6 +286,11 @@ class PortSet {
   PortSetConfig config_;
   Retire retire_;
   MempoolPtr control_pool_;
+  // Smaller ones, whose mbufs may be anywhere still: few, as each is at least twice the one before.
+  std::vector<MempoolPtr> old_control_pools_;
+  std::uint32_t room_for_sent_ = 0;  // mbufs of the control pool for tx_descriptors_total()
+  bool making_room_ = false;
+  std::function<void(std::uint32_t)> on_more_room_;
   // One for each NUMA node that ports of open() are on, then those of ports that were added when
   // these had no room. Device thread, once there is one.
   struct DataPool {
@@ -301,7 +313,8 @@ class PortSet {
     PortStatus status;
   };
   std::map<flow::PortNo, Aside> aside_;
-  std::uint32_t absent_tx_descriptors_ = 0;  // of those that open() went without
+  // TX descriptors of those that open() went without, by name.
+  std::map<std::string, std::uint32_t> absent_tx_descriptors_;
   // By device: what EAL's own devices were made from that were detached. And by port name, which
   // pool it had. Device thread, once there is one.
   std::map<std::string, std::string> made_from_;

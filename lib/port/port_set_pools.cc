@@ -6,6 +6,8 @@
 #include <map>
 #include <utility>
 
+#include "base/log.h"
+#include "port/device_thread.h"
 #include "port/ethdev_port.h"
 #include "port/port_set.h"
 
@@ -21,17 +23,41 @@ constexpr std::uint32_t kControlQueueExtraMbufs = 1024;
 }  // namespace
 
 // No cache: a few mbufs at a time, and a cache on a worker would hide them from the control lcore.
-Expected<void> PortSet::make_control_pool(std::uint32_t n_mbufs) {
-  auto pool =
-      make_pool("control", n_mbufs, 0, std::max(config_.mbuf_bytes, kMinRoomBytes), SOCKET_ID_ANY);
-  if (!pool) return tl::make_unexpected(pool.error());
-  control_pool_ = std::move(*pool);
-  return {};
+Expected<MempoolPtr> PortSet::make_control_pool(std::uint32_t sent_mbufs) const {
+  return make_pool("control", config_.control_mbufs + sent_mbufs, 0,
+                   std::max(config_.mbuf_bytes, kMinRoomBytes), SOCKET_ID_ANY);
+}
+
+// For ports that have come. Until the larger pool is there, some milliseconds later, the one before
+// is used.
+void PortSet::make_more_room() {
+  if (thread_ == nullptr || making_room_ || tx_descriptors_total() <= room_for_sent_) return;
+  // Twice: so that ports that come one by one do not each cost a pool.
+  const std::uint32_t wanted = 2 * tx_descriptors_total();
+  making_room_ = true;
+  room_for_sent_ = wanted;
+  thread_->post([this, wanted] { return make_control_pool(wanted); },
+                [this](Expected<MempoolPtr> made) {
+                  making_room_ = false;
+                  if (made) {
+                    old_control_pools_.push_back(std::exchange(control_pool_, std::move(*made)));
+                    publish(copy_view());
+                  } else {
+                    log::warn("port", "ports were added, and control has no more buffers: {}",
+                              made.error().message);
+                  }
+                  make_more_room();
+                });
+  if (on_more_room_) on_more_room_(wanted);
 }
 
 std::uint32_t PortSet::tx_descriptors_total() const {
-  std::uint32_t n = absent_tx_descriptors_;
+  std::uint32_t n = 0;
   for (const auto& port : ports_) n += port->tx_descriptors();
+  for (const auto& absent : absent_tx_descriptors_) {
+    const auto is_here = [&](const auto& port) { return port->spec().name == absent.first; };
+    if (std::none_of(ports_.begin(), ports_.end(), is_here)) n += absent.second;
+  }
   return n;
 }
 

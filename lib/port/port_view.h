@@ -13,6 +13,8 @@
 #include "flow/port_vlan.h"
 #include "sync/slot.h"
 
+struct rte_mempool;
+
 namespace lifeline::port {
 
 inline constexpr std::uint32_t kMaxPorts = 32;  // RTE_MAX_ETHPORTS in Debian's DPDK
@@ -83,6 +85,9 @@ struct PortView {
   std::array<std::uint8_t, 65536> index_of{};
   // Some port is more than a trunk of all VLANs; else NORMAL need not look at `vlan` at all.
   bool has_vlans = false;
+  // What carries control is copied into; never nullptr in a published view. It is another one,
+  // larger, when ports have come.
+  rte_mempool* control_pool = nullptr;
   // Grows by one with each published view.
   std::uint64_t generation = 0;
 

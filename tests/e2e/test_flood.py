@@ -41,6 +41,29 @@ class Flood(case.LabTest):
             self.echoes_are_answered()
             self.generate(port, "gen=none")
 
+    def test_a_flood_into_every_port_leaves_control_its_buffers(self):
+        """All RX rings are full, the uplink's and h1's TX queues too, packet-ins wait; pools have their usual sizes."""
+        self.bring_up()
+        for flow in ("in_port=1,actions=output:2,CONTROLLER", "in_port=2,actions=output:1,CONTROLLER",
+                     "in_port=3,actions=output:1,output:2,CONTROLLER"):
+            self.lifeline.ofctl("add-flow", flow)
+        with self.net.h2.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88B6)) as wire:
+            wire.bind(("eth0", 0x88B6))
+            wire.settimeout(5 * wait.SLOW)
+            for port in (1, 2, 3):
+                self.generate(port, f"gen=newflows,rate={MORE_THAN_IS_FORWARDED},{HOST}")
+            for name in ("shed", "packet_in_metered"):
+                self.lab.until(lambda what=name: self.drops(what) > 0, f"{name} is counted")
+            for number in range(10):
+                # By the TAP, and by the control pool.
+                self.session.echo()
+                frame = "ffffffffffff02000000000a88b6" + f"{number:02x}" * 46
+                self.lifeline.ofctl("packet-out", "LOCAL", "output:3", frame)
+                self.assertEqual(wire.recv(2048).hex(), frame)
+        for name in ("no_buffer", "local_read_no_mbuf", "inband_ring_full"):
+            self.assertEqual(self.drops(name), 0, name)
+        self.assertEqual(len(self.controller.sessions), 1)
+
     def test_packet_ins_of_a_flooded_port_are_metered_and_a_controller_that_does_not_read_is_given_up(self):
         self.bring_up(controllers=["tcp:10.0.0.1:6653", "tcp:10.0.0.1:6654"],
                       config={"inactivity_probe_s": 1, "packet_in_pps": 500})

@@ -132,6 +132,35 @@ TEST_F(PortLife, ADeviceThatEalMadeIsMadeAgainFromEalsArguments) {
   rte_pktmbuf_free(m);
 }
 
+TEST_F(PortLife, PortsThatComeLaterFindRoomForWhatControlSendsToThem) {
+  open({null_port("a", "net_null1", 1)});
+  std::uint32_t asked = 0;
+  set_->on_more_room([&asked](std::uint32_t sent) { asked = sent; });
+  const std::uint32_t before = set_->control_pool()->size;
+  rte_mbuf* on_its_way = rte_pktmbuf_alloc(set_->control_pool());
+  for (std::uint16_t p = 2; p <= 4; ++p)
+    add(null_port(fmt::format("p{}", p), fmt::format("net_null{}", p), p));
+  const auto has_room = [this] {
+    return set_->view()->control_pool->size >= 64u + set_->tx_descriptors_total();
+  };
+  for (int i = 0; i < 100 && !has_room(); ++i) {
+    pollfd p{thread_->fd(), POLLIN, 0};
+    poll(&p, 1, 100);
+    thread_->poll();
+    grace_period();
+  }
+  EXPECT_TRUE(has_room());
+  EXPECT_GT(set_->view()->control_pool->size, before);
+  EXPECT_EQ(set_->view()->control_pool, set_->control_pool());
+  EXPECT_GE(asked, set_->tx_descriptors_total()) << "the local port's pool, too";
+  rte_pktmbuf_free(on_its_way);
+  // They come and go: no further pool.
+  const rte_mempool* pool = set_->control_pool();
+  request(&PortSet::request_remove, 4);
+  add(null_port("p4", "net_null4", 4));
+  EXPECT_EQ(set_->control_pool(), pool);
+}
+
 TEST_F(PortLife, APortThatComesBackAgainAndAgainNeedsNoMoreMemory) {
   open({null_port("a", "net_null1", 1)});
   const unsigned free = rte_mempool_avail_count(set_->data_pool());
