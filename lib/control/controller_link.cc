@@ -36,6 +36,8 @@ bool is_ours(asio::io_context& io, const asio::ip::address& address) {
 // An echo that takes longer than this to be answered may be one that went the wrong way.
 constexpr Duration kEchoTime = std::chrono::milliseconds{250};
 
+constexpr std::size_t kMostReasonsTold = 16;
+
 // The kernel would reach the remote now, from whatever address. Sends nothing.
 bool has_source_for(asio::io_context& io, const asio::ip::tcp::endpoint& remote) {
   const asio::ip::udp::endpoint endpoint(remote.address(), remote.port());
@@ -194,10 +196,14 @@ void ControllerLink::on_connect_failed(std::string_view why, Duration delay) {
 
 void ControllerLink::on_session_end(std::string_view reason) {
   const bool was_connected = state_ == ConnectionState::kConnected;
-  // A controller whose certificate is refused is tried for ever; once is news.
-  if (was_connected || last_error_ != reason)
+  // A controller that refuses us, or whose certificate we refuse, is tried for ever; each reason is
+  // news once. They may alternate: who closes with our HELLO unread resets.
+  const bool is_told = std::find(told_.begin(), told_.end(), reason) != told_.end();
+  if (was_connected || (!is_told && told_.size() < kMostReasonsTold)) {
     log::info("control", "{}: connection {}: {}", remote_->id, was_connected ? "lost" : "failed",
               reason);
+    if (!was_connected) told_.emplace_back(reason);
+  }
   last_error_ = reason;
   // We are inside a call of the session: it goes when that has returned.
   asio::post(io_, [gone = std::shared_ptr<OfSession>(std::move(session_))] {});
@@ -223,6 +229,7 @@ void ControllerLink::poll(TimePoint now) {
   if (state_ != ConnectionState::kConnected && session_->established()) {
     ++sessions_;
     last_error_.clear();
+    told_.clear();
     enter(ConnectionState::kConnected, "handshake done");
     log::info("control", "{}: connected", remote_->id);
     if (addresses_.settle(remote_->ip)) events_.remotes_changed();

@@ -135,6 +135,7 @@ class ControllerLink {
   bool missed_echo_told_ = false;
   std::uint64_t sessions_ = 0;
   std::string last_error_;
+  std::vector<std::string> told_;  // why sessions failed since the last good one, in the log
   // Gone with the link: a handshake's answer may come later.
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
