@@ -22,6 +22,8 @@ FLOODS = {
     "syn": "gen=syn,dst_ip=10.0.0.1,dst_port=6653",
     "unknown": "gen=unknown",
 }
+# ARP and the rest of a flood are the tables' affair: forwarded like all else. Unknown MACs are flooded by NORMAL.
+ACTIONS = {"unknown": "NORMAL"}
 # An echo later than this met with a loss: TCP repeats a segment after 200 ms.
 LATE_S = 0.1
 LOST_S = 2.0
@@ -39,7 +41,7 @@ def rate_text(rate):
 class Flooded:
     """One switch and one session. `offload`: the hidden rules go into the NIC as well."""
 
-    def __init__(self, lab, offload):
+    def __init__(self, lab, flood, offload):
         self.network = topology.Network(lab, 1)
         self.controller = openflow.Controller(self.network.ctl).start()
 
@@ -56,8 +58,7 @@ class Flooded:
         }).start(timeout=60)
         self.network.address_local(self.switch, "static")
         self.session = self.controller.session()
-        # ARP and the rest of the flood are the tables' affair: forwarded like all else.
-        self.switch.ofctl("add-flow", "in_port=1,actions=output:2")
+        self.switch.ofctl("add-flow", f"in_port=1,actions={ACTIONS.get(flood, 'output:2')}")
 
     def _reading(self):
         stats = self.switch.ctl_json("stats")
@@ -112,7 +113,7 @@ def one_side(flood, offload, seconds):
     rows = {}
     lab = net.Lab()
     try:
-        flooded = Flooded(lab, offload)
+        flooded = Flooded(lab, flood, offload)
         for rate in RATES:
             rows[rate_text(rate)] = f = flooded.measure(flood, rate, seconds)
             print_rate(rate, f)
