@@ -9,13 +9,17 @@ namespace {
 enum class RxKind {
   kAllOrNothing,  // the device fills every queue it has, whatever we set up
   kEqualToTx,     // as many RX as TX queues, and the kernel fills all of them
+  kMatched,       // a queue of ours is one of the peer's, of the other direction
   kFree,
 };
 
 RxKind kind_of(const std::string& driver) {
   if (driver == "net_tap") return RxKind::kEqualToTx;
+  // It could have 255. Rings are made for as many as both ends have, and a queue without a ring
+  // would lose what it is given.
+  if (driver == "net_memif") return RxKind::kMatched;
   // af_packet: one socket per queue in one fanout group. pcap and ring: one file or ring per queue.
-  for (const char* name : {"net_af_packet", "net_pcap", "net_ring", "net_memif"})
+  for (const char* name : {"net_af_packet", "net_pcap", "net_ring"})
     if (driver == name) return RxKind::kAllOrNothing;
   return RxKind::kFree;
 }
@@ -51,6 +55,10 @@ Expected<QueueCounts> choose_queues(const DeviceLimits& limits,
       counts.rx = counts.tx = capped(std::max<std::uint32_t>(rx_queues.value_or(1), n_slots), most);
       break;
     }
+    case RxKind::kMatched:
+      counts.rx = rx_queues.value_or(1);
+      counts.tx = capped(n_workers, counts.rx);
+      break;
     case RxKind::kFree:
       counts.rx = rx_queues
                       ? *rx_queues

@@ -21,6 +21,7 @@
 // - net_af_packet's interface is brought up if it is down, as Open vSwitch does.
 // - net_tap wants as many RX as TX queues and the kernel hashes over all of them: all are polled.
 // - net_pcap and net_ring have the queues that their arguments name: all are polled.
+// - net_memif has as many of either kind as rx_queues says, or one: the peer has to have as many.
 // - Others with RSS: as many RX queues as there are workers; without: one. Where it is asked for,
 // one
 //   more, the control queue, which slot 0 polls.

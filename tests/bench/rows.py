@@ -74,6 +74,26 @@ class ChangesRow(ForwardingRow):
         self.loop, self.changes, self.exact_entries = loop, changes, exact_entries
 
 
+class PortsRow:
+    """See ports.py."""
+    group = "ports"
+    unit = "Mpps"
+    sides = ("testpmd", "openvswitch", "lifeline")
+
+    def __init__(self, kind, text):
+        self.kind, self.text = kind, text
+        if kind == "memif":
+            # Open vSwitch 3.1 opens these ports as type dpdk, and their links never come up.
+            self.sides = ("testpmd", "lifeline")
+        self.name = f"ports-{kind.replace('_', '-')}"
+        self.devices = []  # of the switch, while it runs
+
+    @staticmethod
+    def program(mgmt):
+        for rule in ("in_port=1,actions=output:2", "in_port=2,actions=output:1"):
+            process.run(["ovs-ofctl", "-O", "OpenFlow13", "add-flow", mgmt, rule])
+
+
 class BringUpRow:
     group = "bring-up"
     unit = "ms"
@@ -145,6 +165,8 @@ ROWS = [
                   0.50),
     ForwardingRow("1m-flows-1m-rules", "1 M flows, 1 M exact 5-tuple rules", 1000000, "exact", 0.40),
     ForwardingRow("1k-flows-normal", "1 k flows, NORMAL, destination learned", 1000, "normal", 0.50),
+    PortsRow("af_packet", "1 k flows both ways between two veths (net_af_packet)"),
+    PortsRow("memif", "1 k flows both ways between two memif ports"),
     ChangesRow("changes-idle", "flow_mods, 100 k added and deleted, nothing is forwarded", False, 100000, flows=1000),
     ChangesRow("changes-load", "flow_mods, 100 k added and deleted, while 100 k flows are forwarded", True, 100000),
     ChangesRow("new-flows", "100 k flows in turn, each of which has lost its entry, one in_port rule",

@@ -21,6 +21,7 @@ import bring_up
 import changes
 import control_latency
 import flood
+import ports
 import recovery
 import remotes
 import rows
@@ -71,6 +72,15 @@ def forwarding(row, wanted, args):
                     if void >= MAX_VOID:
                         raise SystemExit(f"{row.name}: {void} void rounds") from None
         number += 1
+    return {name: summary(values) for name, values in figures.items()}
+
+
+def ports_row(row, wanted, args):
+    figures = {name: [] for name in wanted}
+    for number in range(args.rounds):
+        for name in wanted:
+            figures[name].append(ports.once(row, name, args.seconds) / 1e6)
+            print(f"    round {number + 1} {name:12} {figures[name][-1]:8.3f} {row.unit}", flush=True)
     return {name: summary(values) for name, values in figures.items()}
 
 
@@ -175,7 +185,7 @@ def main():
         print(f"{row.name}: {row.text}", flush=True)
         began = time.monotonic()
         measure = {"forwarding": forwarding, "control": control_row,
-                   "changes": changes_row, "recovery": recovery_row, "remotes": remotes_row}.get(row.group, bring_up_row)
+                   "changes": changes_row, "ports": ports_row, "recovery": recovery_row, "remotes": remotes_row}.get(row.group, bring_up_row)
         result = measure(row, wanted, args)
         for name, figures in result.items() if row.group != "control" else ():
             show(row, name, figures, result.get("testpmd", {}).get("median"))

@@ -53,6 +53,14 @@ TEST(ChooseQueues, TapHasAsManyRxAsTxQueues) {
   EXPECT_EQ(more.tx, 5);
 }
 
+TEST(ChooseQueues, MemifHasAsManyAsItsPeerIsSaidToHave) {
+  const QueueCounts counts = must({"net_memif", 255, 255, false}, {}, 4);
+  EXPECT_EQ(counts.rx, 1);
+  EXPECT_EQ(counts.tx, 1);
+  EXPECT_EQ(must({"net_memif", 255, 255, false}, 2, 4).tx, 2);
+  EXPECT_EQ(must({"net_memif", 255, 255, false}, 8, 4).tx, 3);
+}
+
 TEST(ChooseQueues, MoreRxQueuesThanThereAreIsAnError) {
   const auto counts = choose_queues({"net_ixgbe", 2, 64, true}, 3, 4);
   ASSERT_FALSE(counts);
