@@ -42,7 +42,7 @@ class Flood(case.LabTest):
             self.generate(port, "gen=none")
 
     def test_a_flood_into_every_port_leaves_control_its_buffers(self):
-        """All RX rings are full, the uplink's and h1's TX queues too, packet-ins wait; pools have their usual sizes."""
+        """Each port brings more than is forwarded, all of it to other ports and to the controller; pools of usual sizes."""
         self.bring_up()
         for flow in ("in_port=1,actions=output:2,CONTROLLER", "in_port=2,actions=output:1,CONTROLLER",
                      "in_port=3,actions=output:1,output:2,CONTROLLER"):
