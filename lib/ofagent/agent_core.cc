@@ -24,6 +24,7 @@ AgentCore::AgentCore(flow::RuleWriter& writer_in, Backend& backend_in, const Clo
       has_controllers_(config_in.has_controllers),
       fail_mode_(config_in.fail_mode, 3 * config_in.probe_interval, clock_in.now()) {
   tables.set_removal_observer([this](const RemovedRule& removed) { announce_removed(removed); });
+  tables.set_change_observer([this](const RuleChange& change) { report_change(change); });
   if (!has_controllers_) add_default_rule();
   fail_mode_.update(has_controllers_, false, {}, now());
 }
@@ -40,14 +41,24 @@ bool AgentCore::begin_change(ConnectionId who) {
 }
 
 void AgentCore::start(Connection& connection, std::unique_ptr<Task> task, Budget& budget) {
-  if (task->step(*this, connection, budget) != Progress::kDone) connection.task = std::move(task);
+  if (step(connection, *task, budget) != Progress::kDone) connection.task = std::move(task);
+}
+
+// Whoever watches hears of a change before anybody hears of its end.
+Progress AgentCore::step(Connection& c, Task& task, Budget& budget) {
+  const Progress progress = task.step(*this, c, budget);
+  changed_by.reset();
+  flush_updates();
+  if (progress == Progress::kDone) c.monitors.end_request();
+  return progress;
 }
 
 // True if the connection could do more at once.
 bool AgentCore::serve(Connection& c, Budget& budget) {
+  if (resume_updates(c, budget)) return true;
   while (true) {
     if (c.task) {
-      const Progress progress = c.task->step(*this, c, budget);
+      const Progress progress = step(c, *c.task, budget);
       if (progress == Progress::kFenced) waits_for_fence_ = true;
       if (progress != Progress::kDone) return progress == Progress::kMore;
       c.task.reset();
@@ -103,10 +114,12 @@ bool AgentCore::run(Budget& budget) {
     Budget expiry{budget.left() / 2};
     more = tables.expire(start_time, expiry);
     budget.charge(budget.left() / 2 - expiry.left());
+    flush_updates();
   }
   Budget flushing{budget.left() / 2};
   more |= serve_all(budget);
   if (!tables.in_transaction()) more |= run_fail_mode(flushing);
+  flush_updates();
   tables.publish();
   drop_finished();
   refresh_table_miss();

@@ -29,6 +29,16 @@ class AgentCore {
   bool run(Budget& budget);
   std::optional<TimePoint> next_deadline() const;
 
+  // Flow monitors (flow_monitoring.cc). Who has made the change that is under way, if a connection
+  // has; cleared after each step.
+  struct Author {
+    ConnectionId connection = 0;
+    std::uint32_t xid = 0;
+  };
+  std::optional<Author> changed_by;
+  // After a monitor or a connection that has some comes or goes.
+  void count_watchers();
+
   void announce_removed(const RemovedRule& removed);
   void announce_port(openflow::PortReason reason, const PortInfo& port);
   void announce_packet(const PacketIn& packet);
@@ -55,6 +65,10 @@ class AgentCore {
   flow::RuleId standalone_rule = 0;  // 0: not installed
 
  private:
+  Progress step(Connection& connection, Task& task, Budget& budget);
+  void report_change(const RuleChange& change);
+  void flush_updates();
+  bool resume_updates(Connection& connection, Budget& budget);
   bool serve(Connection& connection, Budget& budget);
   bool serve_all(Budget& budget);
   void drop_finished();

@@ -55,6 +55,7 @@ class CommitTask final : public Task {
 
   Progress step(AgentCore& core, Connection& c, Budget& budget) override {
     if (!core.begin_change(c.id)) return Progress::kBlocked;
+    core.changed_by = {.connection = c.id, .xid = request_.xid};
     if (phase_ == Phase::kStart) {
       core.tables.begin_transaction();
       phase_ = Phase::kRun;

@@ -10,6 +10,7 @@
 
 #include "ofagent/budget.h"
 #include "ofagent/bundles.h"
+#include "ofagent/flow_monitors.h"
 #include "ofagent/switch_agent.h"
 #include "openflow/channel.h"
 #include "openflow/multipart.h"
@@ -76,6 +77,7 @@ struct Connection {
   openflow::Channel channel;
   openflow::MultipartRequests multiparts;
   Bundles bundles;
+  FlowMonitors monitors;
   std::size_t output_limit;
   bool is_gone = false;  // the socket is closed; only a task keeps the connection
   bool close_counted = false;

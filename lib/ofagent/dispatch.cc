@@ -81,6 +81,8 @@ void handle_message(AgentCore& core, Connection& c, const Request& request,
           handle_bundle_control(core, c, request, m, budget);
         } else if constexpr (std::is_same_v<T, BundleAdd>) {
           handle_bundle_add(core, c, request, m);
+        } else if constexpr (std::is_same_v<T, FlowMonitorCancel>) {
+          handle_flow_monitor_cancel(core, c, request, m);
         } else if constexpr (std::is_same_v<T, QueueGetConfigRequest>) {
           handle_queue_get_config(core, c, request, m);
         } else if constexpr (std::is_same_v<T, Experimenter>) {

@@ -54,7 +54,7 @@ void AgentCore::start_flush() {
 bool AgentCore::flush(Budget& budget) {
   if (!begin_change(kAgent)) return false;  // another's change finishes first
   const bool done = tables.walk(flush_cursor_, {}, budget, [&](StoredRule& stored) {
-    budget.charge(kCostChange);
+    budget.charge(tables.change_cost());
     tables.remove(stored, RemovedReason::kDelete, now());
   });
   if (!done) return true;

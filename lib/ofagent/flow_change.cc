@@ -47,7 +47,7 @@ bool FlowChange::step(AgentCore& core, Budget& budget) {
   }
   const TimePoint now = core.now();
   return core.tables.walk(cursor_, filter_, budget, [&](StoredRule& stored) {
-    budget.charge(kCostChange);
+    budget.charge(core.tables.change_cost());
     core.tables.remove(stored, RemovedReason::kDelete, now);
   });
 }
@@ -73,7 +73,7 @@ bool FlowChange::add(AgentCore& core, Budget& budget) {
   spec.flags = mod_.flags;
   // A replaced rule's counters always start anew in 1.0, which has no flag for it (4.6).
   if (!is_13_) spec.flags |= kResetCounts;
-  budget.charge(kCostChange);
+  budget.charge(core.tables.change_cost());
   const auto stored = core.tables.add(spec, core.now());
   if (!stored) {
     error_ =
@@ -90,7 +90,7 @@ bool FlowChange::modify(AgentCore& core, Budget& budget) {
   if (!is_13_ && mod_.cookie != ~std::uint64_t{0}) cookie = mod_.cookie;
   const bool reset = is_13_ && (mod_.flags & kResetCounts) != 0;
   const bool done = core.tables.walk(cursor_, filter_, budget, [&](StoredRule& stored) {
-    budget.charge(kCostChange);
+    budget.charge(core.tables.change_cost());
     is_any_met_ = true;
     if (!core.tables.modify(stored, mod_.instructions, cookie, reset))
       error_ = ErrorId::kFmfcTableFull;

@@ -81,6 +81,7 @@ class FlowModTask final : public Task {
 
   Progress step(AgentCore& core, Connection& c, Budget& budget) override {
     if (!core.begin_change(c.id)) return Progress::kBlocked;
+    core.changed_by = {.connection = c.id, .xid = request_.xid};
     if (!change_.step(core, budget)) return Progress::kMore;
     core.end_change();
     if (change_.error()) c.error(*change_.error(), request_);

@@ -37,9 +37,12 @@ tl::expected<StoredRule*, AddError> FlowTables::add(const RuleSpec& spec, TimePo
   if (spec.rule.table_id >= config_.n_tables) return tl::make_unexpected(AddError::kBadTableId);
   const std::uint64_t hash = RuleIndex::hash_of(spec.rule.priority, spec.rule.match);
   StoredRule* stored = index_.find(spec.rule.table_id, spec.rule.priority, spec.rule.match, hash);
-  if (stored != nullptr) {
-    if (!modify(*stored, spec.rule.instructions, spec.rule.cookie,
-                (spec.flags & kResetCounts) != 0)) {
+  flow::Instructions old;
+  const bool replaces = stored != nullptr;
+  if (replaces) {
+    if (is_watched()) old = stored->rule.instructions;
+    if (!change(*stored, spec.rule.instructions, spec.rule.cookie, (spec.flags & kResetCounts) != 0,
+                RuleChange::Kind::kAdded)) {
       return tl::make_unexpected(AddError::kTableFull);
     }
     unschedule(*stored);
@@ -72,14 +75,40 @@ tl::expected<StoredRule*, AddError> FlowTables::add(const RuleSpec& spec, TimePo
   stored->created = now;
   stored->last_used = now;
   schedule(*stored, now);
+  if (is_watched() && !in_transaction_)
+    tell(RuleChange::Kind::kAdded, *stored, replaces ? &old : nullptr);
   return stored;
 }
 
 Expected<void> FlowTables::modify(StoredRule& stored, const flow::Instructions& instructions,
                                   std::optional<std::uint64_t> new_cookie, bool reset_counts) {
+  constexpr auto kModified = RuleChange::Kind::kModified;
+  if (!is_watched() || in_transaction_)
+    return change(stored, instructions, new_cookie, reset_counts, kModified);
+  const flow::Instructions old = stored.rule.instructions;
+  const std::uint64_t old_cookie = stored.rule.cookie;
+  auto done = change(stored, instructions, new_cookie, reset_counts, kModified);
+  // As Open vSwitch: what changes nothing is no news.
+  const bool is_other = stored.rule.instructions != old;
+  if (done && (is_other || stored.rule.cookie != old_cookie))
+    tell(kModified, stored, is_other ? &old : nullptr);
+  return done;
+}
+
+void FlowTables::tell(RuleChange::Kind kind, StoredRule& stored, const flow::Instructions* old,
+                      RemovedReason reason) {
+  if (kind == RuleChange::Kind::kAdded) stored.add_seqno = stored.modify_seqno = ++seqno_;
+  if (kind == RuleChange::Kind::kModified) stored.modify_seqno = ++seqno_;
+  if (change_observer_)
+    change_observer_({.kind = kind, .stored = stored, .reason = reason, .old_instructions = old});
+}
+
+Expected<void> FlowTables::change(StoredRule& stored, const flow::Instructions& instructions,
+                                  std::optional<std::uint64_t> new_cookie, bool reset_counts,
+                                  RuleChange::Kind kind) {
   const std::uint64_t cookie = new_cookie.value_or(stored.rule.cookie);
   if (auto done = writer_.replace(stored.id, instructions, cookie); !done) return done;
-  if (in_transaction_) note_modification(stored);
+  if (in_transaction_) note_modification(stored, kind);
   stored.rule.instructions = instructions;
   stored.rule.cookie = cookie;
   if (reset_counts) {
@@ -104,7 +133,10 @@ void FlowTables::announce(const StoredRule& stored, RemovedReason reason, TimePo
 }
 
 void FlowTables::remove(StoredRule& stored, RemovedReason reason, TimePoint now) {
-  if (!in_transaction_) announce(stored, reason, now);
+  if (!in_transaction_) {
+    announce(stored, reason, now);
+    if (is_watched()) tell(RuleChange::Kind::kRemoved, stored, nullptr, reason);
+  }
   writer_.remove(stored.id);
   staged_ = true;
   Table& table = tables_[stored.rule.table_id];
@@ -190,7 +222,7 @@ bool FlowTables::expire(TimePoint now, Budget& budget) {
     if (budget.spent()) return true;
     StoredRule& stored = *deadlines_.begin()->second;
     if (const auto reason = due(stored, now)) {
-      budget.charge(kCostChange);
+      budget.charge(change_cost());
       remove(stored, *reason, now);
     } else {
       budget.charge(4 * kCostExamine);

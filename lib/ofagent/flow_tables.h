@@ -46,10 +46,20 @@ struct RemovedRule {
   Duration age;
 };
 
+// A rule that has come, changed or is about to go; of a transaction, at its commit.
+struct RuleChange {
+  enum class Kind : std::uint8_t { kAdded, kModified, kRemoved };
+  Kind kind = Kind::kAdded;  // kAdded: also one that has replaced another
+  const StoredRule& stored;
+  RemovedReason reason = RemovedReason::kDelete;         // kRemoved only
+  const flow::Instructions* old_instructions = nullptr;  // if there were others
+};
+
 // Not thread-safe. `writer` must outlive it.
 class FlowTables {
  public:
   using RemovalObserver = std::function<void(const RemovedRule&)>;
+  using ChangeObserver = std::function<void(const RuleChange&)>;
 
   FlowTables(flow::RuleWriter& writer, FlowTablesConfig config);
   // Leaves the writer's rules alone: they go with the datapath, and a datapath that outlives the
@@ -61,6 +71,15 @@ class FlowTables {
   // Called for every removal but those by replacement, before the rule is freed. Must not change
   // the tables.
   void set_removal_observer(RemovalObserver observer) { observer_ = std::move(observer); }
+
+  // Called for every change while the tables are watched. Must not change the tables.
+  void set_change_observer(ChangeObserver observer) { change_observer_ = std::move(observer); }
+  // `cost`: of telling one change, in units of a Budget; 0: nobody watches.
+  void set_watched(std::int64_t cost) { watch_cost_ = cost; }
+  bool is_watched() const { return watch_cost_ != 0; }
+  std::int64_t change_cost() const { return kCostChange + watch_cost_; }
+  // Counts changes while somebody watches; a rule keeps those of its last.
+  std::uint64_t& seqno() { return seqno_; }
 
   const FlowTablesConfig& config() const { return config_; }
   // What is there already stays, whatever the number.
@@ -126,6 +145,7 @@ class FlowTables {
     flow::Instructions instructions;  // these three as they were before
     std::uint64_t cookie;
     RuleState state;
+    RuleChange::Kind kind;  // kAdded: replaced
   };
   struct Removed {
     std::unique_ptr<StoredRule> stored;
@@ -133,7 +153,13 @@ class FlowTables {
   };
   using Change = std::variant<Added, Modified, Removed>;
 
-  void note_modification(StoredRule& stored);
+  Expected<void> change(StoredRule& stored, const flow::Instructions& instructions,
+                        std::optional<std::uint64_t> new_cookie, bool reset_counts,
+                        RuleChange::Kind kind);
+  void note_modification(StoredRule& stored, RuleChange::Kind kind);
+  void tell(RuleChange::Kind kind, StoredRule& stored, const flow::Instructions* old,
+            RemovedReason reason = RemovedReason::kDelete);
+  void tell(const Change& change);
   void undo(Change& change);
   void restore(std::unique_ptr<StoredRule> stored);
   std::unique_ptr<StoredRule> take_out(StoredRule& stored);
@@ -149,6 +175,9 @@ class FlowTables {
   flow::RuleWriter& writer_;
   FlowTablesConfig config_;
   RemovalObserver observer_;
+  ChangeObserver change_observer_;
+  std::int64_t watch_cost_ = 0;
+  std::uint64_t seqno_ = 0;
   std::vector<Table> tables_;
   RuleIndex index_;
   std::set<std::pair<TimePoint, StoredRule*>> deadlines_;

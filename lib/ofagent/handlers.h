@@ -71,6 +71,11 @@ void handle_flow_stats(AgentCore& core, Connection& c, const Request& request,
                        const openflow::FlowSelector& selector, Budget& budget);
 void handle_aggregate_stats(AgentCore& core, Connection& c, const Request& request,
                             const openflow::FlowSelector& selector, Budget& budget);
+// flow_monitoring.cc
+void handle_flow_monitors(AgentCore& core, Connection& c, const Request& request,
+                          const openflow::FlowMonitorsRequest& monitors, Budget& budget);
+void handle_flow_monitor_cancel(AgentCore& core, Connection& c, const Request& request,
+                                const openflow::FlowMonitorCancel& cancel);
 // table_stats.cc
 void handle_table_stats(AgentCore& core, Connection& c, const Request& request);
 void handle_table_features(AgentCore& core, Connection& c, const Request& request,

@@ -153,6 +153,8 @@ void handle_multipart(AgentCore& core, Connection& c, const Request& request,
           handle_queue_stats(core, c, request, m);
         } else if constexpr (std::is_same_v<T, TableFeaturesRequest>) {
           handle_table_features(core, c, request, m, budget);
+        } else if constexpr (std::is_same_v<T, FlowMonitorsRequest>) {
+          handle_flow_monitors(core, c, request, m, budget);
         } else if constexpr (std::is_same_v<T, GroupStatsRequest>) {
           reply(c, request, GroupStatsReply{});
         } else if constexpr (std::is_same_v<T, GroupDescRequest>) {

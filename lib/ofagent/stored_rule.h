@@ -47,12 +47,17 @@ struct RuleState {
 struct StoredRule : RuleState {
   flow::Rule rule;
   flow::RuleId id = 0;
+  // FlowTables::seqno() when it was added, and last added or modified; 0: unwatched.
+  std::uint64_t add_seqno = 0;
+  std::uint64_t modify_seqno = 0;
+
+  // Its place in its table; for FlowTables, and for whoever compares it with a cursor.
+  std::size_t slot = 0;
 
   // For FlowTables and RuleIndex only.
   TimePoint deadline = TimePoint::max();
   std::uint64_t hash = 0;
   StoredRule* next_in_bucket = nullptr;
-  std::size_t slot = 0;
 };
 
 enum class RemovedReason : std::uint8_t { kIdleTimeout, kHardTimeout, kDelete, kGroupDelete };

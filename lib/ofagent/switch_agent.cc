@@ -89,7 +89,9 @@ void SwitchAgent::on_closed(ConnectionId id) {
   Connection* c = impl_->find(id);
   if (c == nullptr) return;
   c->is_gone = true;
+  const bool watched = !c->monitors.empty();
   if (!c->task || !c->task->outlives_connection()) impl_->connections.erase(id);
+  if (watched) impl_->count_watchers();
 }
 
 std::vector<ConnectionInfo> SwitchAgent::connections() const {

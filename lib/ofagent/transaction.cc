@@ -19,15 +19,16 @@ void FlowTables::begin_transaction() {
   announced_ = 0;
 }
 
-void FlowTables::note_modification(StoredRule& stored) {
+void FlowTables::note_modification(StoredRule& stored, RuleChange::Kind kind) {
   log_.emplace_back(Modified{&stored, stored.rule.instructions, stored.rule.cookie,
-                             static_cast<const RuleState&>(stored)});
+                             static_cast<const RuleState&>(stored), kind});
 }
 
 bool FlowTables::commit(TimePoint now, Budget& budget) {
   for (; announced_ < log_.size(); ++announced_) {
     if (budget.spent()) return false;
-    budget.charge(kCostExamine * 4);
+    budget.charge(kCostExamine * 4 + watch_cost_);
+    if (is_watched()) tell(log_[announced_]);
     if (const auto* removed = std::get_if<Removed>(&log_[announced_])) {
       announce(*removed->stored, removed->reason, now);
     } else if (const auto* modified = std::get_if<Modified>(&log_[announced_])) {
@@ -47,6 +48,21 @@ bool FlowTables::commit(TimePoint now, Budget& budget) {
   for (Table& table : tables_) retire_if_empty(table);
   in_transaction_ = false;
   return true;
+}
+
+// A rule that the transaction changes several times is told of as it is in the end.
+void FlowTables::tell(const Change& change) {
+  using Kind = RuleChange::Kind;
+  if (const auto* added = std::get_if<Added>(&change)) {
+    tell(Kind::kAdded, *added->stored, nullptr);
+  } else if (const auto* removed = std::get_if<Removed>(&change)) {
+    tell(Kind::kRemoved, *removed->stored, nullptr, removed->reason);
+  } else {
+    const auto& m = std::get<Modified>(change);
+    const bool is_other = m.stored->rule.instructions != m.instructions;
+    if (m.kind == Kind::kModified && !is_other && m.stored->rule.cookie == m.cookie) return;
+    tell(m.kind, *m.stored, is_other ? &m.instructions : nullptr);
+  }
 }
 
 bool FlowTables::roll_back(Budget& budget) {

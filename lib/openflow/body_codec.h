@@ -26,6 +26,13 @@ void encode_flow_removed(Writer& out, const FlowRemoved& m, Version version);
 void encode_bundle_control(Writer& out, const BundleControl& m);
 void encode_bundle_add(Writer& out, const BundleAdd& m);
 
+// ---- flow monitors: multipart bodies from the experimenter's number on
+bool is_flow_monitor(Reader in, Version version);  // looks, takes nothing
+Result<FlowMonitorsRequest> decode_flow_monitors(Reader in, Version version);
+Result<FlowMonitorReply> decode_flow_updates(Reader in, Version version);
+void encode_flow_monitors(Writer& out, const FlowMonitorsRequest& request, Version version);
+void begin_flow_monitor(Writer& out, Version version);  // the experimenter's numbers
+
 // ---- parts
 Result<Port> decode_port(Reader& in, Version version);
 void encode_port(Writer& out, const Port& port, Version version);
@@ -61,6 +68,7 @@ void encode_entry(Writer& out, const MeterStats& e, Version version);
 void encode_entry(Writer& out, const MeterConfig& e, Version version);
 void encode_entry(Writer& out, const TableFeatures& e, Version version);
 void encode_entry(Writer& out, const Port& e, Version version);
+void encode_entry(Writer& out, const FlowUpdate& e, Version version);
 
 // Header with the length still zero; finish_message() fills it in, false if it does not fit.
 void begin_message(Writer& out, Version version, std::uint8_t type, std::uint32_t xid);

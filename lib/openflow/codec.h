@@ -40,11 +40,12 @@ struct DecodeError {
   std::uint16_t type = 0;  // the numbers of `id` in the version asked for
   std::uint16_t code = 0;
   std::uint32_t xid = 0;
-  Bytes data;  // the first 64 bytes of the offending message
+  Bytes
+      data;  // the first 64 bytes of the offending message, behind Nicira's numbers if it is theirs
   ErrorMsg to_message() const {
     return {.type = type,
             .code = code,
-            .experimenter = type == kErrorTypeExperimenter ? kVendorOnf : 0,
+            .experimenter = type == kErrorTypeExperimenter ? error_experimenter(id) : 0,
             .data = data};
   }
 };

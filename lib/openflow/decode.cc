@@ -8,8 +8,6 @@ namespace {
 
 tl::unexpected<ErrorId> fail(ErrorId id) { return tl::make_unexpected(id); }
 
-constexpr std::uint32_t kNiciraRoleRequest = 10;
-constexpr std::uint32_t kNiciraRoleReply = 11;
 constexpr std::uint16_t kHelloVersionBitmap = 1;
 
 template <class T>
@@ -60,6 +58,11 @@ Result<Message> decode_nicira_role(Reader in, bool request) {
   return Message(RoleReply{.role = value});
 }
 
+Result<Message> decode_monitor_cancel(Reader in) {
+  const FlowMonitorCancel cancel{in.u32()};
+  return exact(in, cancel);
+}
+
 Result<Message> decode_experimenter(Reader in, Version version) {
   Experimenter e;
   e.experimenter = in.u32();
@@ -67,12 +70,22 @@ Result<Message> decode_experimenter(Reader in, Version version) {
   const bool has_type = version == Version::k13 || in.remaining() >= 4;
   if (has_type) e.exp_type = in.u32();
   if (!in.ok()) return fail(ErrorId::kBrcBadLen);
-  if (version == Version::k10 && e.experimenter == kVendorNicira && has_type &&
-      (e.exp_type == kNiciraRoleRequest || e.exp_type == kNiciraRoleReply))
-    return decode_nicira_role(in, e.exp_type == kNiciraRoleRequest);
+  if (version == Version::k10 && e.experimenter == kVendorNicira && has_type) {
+    switch (e.exp_type) {
+      case exp_type::kNiciraRoleRequest: return decode_nicira_role(in, true);
+      case exp_type::kNiciraRoleReply: return decode_nicira_role(in, false);
+      case exp_type::kNiciraFlowMonitorCancel: return decode_monitor_cancel(in);
+      case exp_type::kNiciraFlowMonitorPaused: return exact(in, FlowMonitorPaused{});
+      case exp_type::kNiciraFlowMonitorResumed: return exact(in, FlowMonitorResumed{});
+      default: break;
+    }
+  }
   if (version == Version::k13 && e.experimenter == kVendorOnf) {
     if (e.exp_type == exp_type::kBundleControl) return lift(decode_bundle_control(in));
     if (e.exp_type == exp_type::kBundleAdd) return lift(decode_bundle_add(in));
+    if (e.exp_type == exp_type::kFlowMonitor) return decode_monitor_cancel(in);
+    if (e.exp_type == exp_type::kFlowMonitorPaused) return exact(in, FlowMonitorPaused{});
+    if (e.exp_type == exp_type::kFlowMonitorResumed) return exact(in, FlowMonitorResumed{});
   }
   e.data = in.copy_rest();
   return Message(std::move(e));

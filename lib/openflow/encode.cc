@@ -132,6 +132,19 @@ class BodyWriter {
     encode_bundle_add(out_, m);
     return type::kExperimenter;
   }
+  Type operator()(const FlowMonitorCancel& m) const {
+    experimenter(exp_type::kNiciraFlowMonitorCancel, exp_type::kFlowMonitor);
+    out_.u32(m.id);
+    return type::kExperimenter;
+  }
+  Type operator()(const FlowMonitorPaused&) const {
+    experimenter(exp_type::kNiciraFlowMonitorPaused, exp_type::kFlowMonitorPaused);
+    return type::kExperimenter;
+  }
+  Type operator()(const FlowMonitorResumed&) const {
+    experimenter(exp_type::kNiciraFlowMonitorResumed, exp_type::kFlowMonitorResumed);
+    return type::kExperimenter;
+  }
   Type operator()(const QueueGetConfigRequest& m) const {
     encode_port_no(out_, m.port, version_);
     out_.zeros(is13() ? 4 : 2);
@@ -162,6 +175,10 @@ class BodyWriter {
     out_.u16(m.flags);
     out_.u16(m.miss_send_len);
     return type;
+  }
+  void experimenter(std::uint32_t nicira, std::uint32_t onf) const {
+    out_.u32(is13() ? kVendorOnf : kVendorNicira);
+    out_.u32(is13() ? onf : nicira);
   }
   // Of 1.0 Nicira's extension, which has no "no change".
   Type role(const auto& m, std::uint32_t nicira_subtype, std::uint8_t type) const {

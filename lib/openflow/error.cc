@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+
+#include "openflow/wire.h"
 
 namespace lifeline::openflow {
 namespace {
@@ -12,6 +15,11 @@ struct Row {
   ErrorNumbers in10;
   ErrorNumbers in13;
 };
+
+// Errors of Nicira in 1.0 (ofp-errors.h of Open vSwitch): the vendor, a type, here always 1, and
+// the code stand before the data.
+constexpr std::uint16_t kErrorTypeNicira10 = 0xb0c2;
+constexpr std::uint16_t kNiciraBadRequest = 1;
 
 // Numbers of OpenFlow 1.0.1 (5.4.4) and 1.3.5 (7.4.4). What 1.0 lacks got the nearest it has: a
 // match or an instruction that makes no sense is FLOW_MOD_FAILED/UNSUPPORTED there, an unknown kind
@@ -149,6 +157,22 @@ constexpr std::array<Row, kErrorIdCount> kRows = {{
      "OFPBFC_BUNDLE_IN_PROGRESS",
      {1, 3},
      {kErrorTypeExperimenter, 2315}},
+    {ErrorId::kNxbrcMustBeZero,
+     "NXBRC_MUST_BE_ZERO",
+     {kErrorTypeNicira10, 515},
+     {kErrorTypeExperimenter, 4}},
+    {ErrorId::kMofcMonitorExists,
+     "OFPMOFC_MONITOR_EXISTS",
+     {kErrorTypeNicira10, 517},
+     {kErrorTypeExperimenter, 6}},
+    {ErrorId::kMofcBadFlags,
+     "OFPMOFC_BAD_FLAGS",
+     {kErrorTypeNicira10, 518},
+     {kErrorTypeExperimenter, 7}},
+    {ErrorId::kMofcUnknownMonitor,
+     "OFPMOFC_UNKNOWN_MONITOR",
+     {kErrorTypeNicira10, 519},
+     {kErrorTypeExperimenter, 8}},
 }};
 
 constexpr bool in_order() {
@@ -167,6 +191,11 @@ ErrorNumbers error_numbers(ErrorId id, Version version) {
   return version == Version::k10 ? row(id).in10 : row(id).in13;
 }
 
+std::uint32_t error_experimenter(ErrorId id) {
+  if (row(id).in13.type != kErrorTypeExperimenter) return 0;
+  return id >= ErrorId::kNxbrcMustBeZero ? kVendorNicira : kVendorOnf;
+}
+
 std::string_view error_name(ErrorId id) { return row(id).name; }
 
 std::string_view error_name(ErrorNumbers numbers, Version version) {
@@ -181,10 +210,19 @@ std::string_view error_name(ErrorNumbers numbers, Version version) {
 ErrorMsg make_error_msg(ErrorId id, Version version, BytesView offending) {
   const ErrorNumbers numbers = error_numbers(id, version);
   const BytesView data = offending.first(std::min(offending.size(), kErrorDataBytes));
-  const bool by_onf = numbers.type == kErrorTypeExperimenter;
+  if (numbers.type == kErrorTypeNicira10) {
+    Bytes bytes;
+    Writer out(bytes);
+    out.u32(kVendorNicira);
+    out.u16(kNiciraBadRequest);
+    out.u16(numbers.code);
+    out.bytes(data);
+    return {.type = numbers.type, .code = 0, .experimenter = 0, .data = std::move(bytes)};
+  }
+  const bool by_experimenter = numbers.type == kErrorTypeExperimenter;
   return {.type = numbers.type,
           .code = numbers.code,
-          .experimenter = by_onf ? kVendorOnf : 0,
+          .experimenter = by_experimenter ? error_experimenter(id) : 0,
           .data = Bytes(data.begin(), data.end())};
 }
 

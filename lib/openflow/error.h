@@ -155,17 +155,25 @@ enum class ErrorId : std::uint8_t {
   kBfcMsgFailed,
   kBfcTimeout,
   kBfcBundleInProgress,
+  // Flow monitors: Nicira's errors in both versions
+  kNxbrcMustBeZero,
+  kMofcMonitorExists,
+  kMofcBadFlags,
+  kMofcUnknownMonitor,
 };
 inline constexpr std::size_t kErrorIdCount =
-    static_cast<std::size_t>(ErrorId::kBfcBundleInProgress) + 1;
+    static_cast<std::size_t>(ErrorId::kMofcUnknownMonitor) + 1;
 
 struct ErrorNumbers {
-  std::uint16_t type = 0;  // 0xffff: an experimenter's (the ONF's), of which code is the exp_type
+  // 0xffff: an experimenter's, of which code is the exp_type. 0xb0c2: of 1.0 Nicira's.
+  std::uint16_t type = 0;
   std::uint16_t code = 0;
   bool operator==(const ErrorNumbers&) const = default;
 };
 
 ErrorNumbers error_numbers(ErrorId id, Version version);
+// Whose error it is: kVendorOnf, kVendorNicira, or 0 for one of the specification.
+std::uint32_t error_experimenter(ErrorId id);
 // "OFPBAC_BAD_OUT_PORT".
 std::string_view error_name(ErrorId id);
 // The name for received numbers; "unknown" if there is none.

@@ -12,8 +12,13 @@ namespace lifeline::openflow {
 template <class T>
 using Result = tl::expected<T, ErrorId>;
 
+// Which fields may be masked in part: flow monitors mask what rules may not.
+enum class Masks : std::uint8_t { kAsSpecified, kAny };
+
 // 1.3: ofp_match of type OXM, with its padding.
-Result<flow::Match> decode_match13(Reader& in);
+Result<flow::Match> decode_match13(Reader& in, Masks masks = Masks::kAsSpecified);
+// `in` is exactly the list of OXM fields.
+Result<flow::Match> decode_fields(Reader in, Masks masks);
 // Fields in the order of their numbers, which is also an order that meets every prerequisite.
 void encode_match13(Writer& out, const flow::Match& match);
 
@@ -22,6 +27,12 @@ void encode_match13(Writer& out, const flow::Match& match);
 flow::Match decode_match10(Reader& in);
 // Fields that 1.0 does not have are left out; a mask that 1.0 cannot express is widened.
 void encode_match10(Writer& out, const flow::Match& match);
+
+// A list of NXM fields (`in` is exactly the list), as Nicira's extensions of 1.0 have it; OXM
+// fields may be among them, any mask may stand.
+Result<flow::Match> decode_nxm(Reader in);
+// In the order in which Open vSwitch writes them; what has no NXM number is OXM, as there.
+void encode_nxm(Writer& out, const flow::Match& match);
 
 // The OXM TLV of a set-field action.
 struct SetFieldTlv {

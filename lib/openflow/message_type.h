@@ -63,6 +63,18 @@ namespace exp_type {
 enum Onf : std::uint32_t {
   kBundleControl = 2300,
   kBundleAdd = 2301,
+  kFlowMonitor = 1870,  // multipart request and reply; as a message: cancel
+  kFlowMonitorPaused = 1871,
+  kFlowMonitorResumed = 1872,
+};
+// Nicira's subtypes, of 1.0.
+enum Nicira : std::uint32_t {
+  kNiciraFlowMonitor = 2,  // statistics request and reply
+  kNiciraRoleRequest = 10,
+  kNiciraRoleReply = 11,
+  kNiciraFlowMonitorCancel = 21,
+  kNiciraFlowMonitorPaused = 22,
+  kNiciraFlowMonitorResumed = 23,
 };
 }  // namespace exp_type
 

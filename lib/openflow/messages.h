@@ -293,6 +293,21 @@ struct BundleAdd {
   bool operator==(const BundleAdd&) const = default;
 };
 
+// ---- flow monitors (1.0: Nicira's extension; 1.3: experimenter 1870 of the ONF, EXT-187, in the
+// form that Open vSwitch gives it; more in FlowMonitorsRequest)
+
+struct FlowMonitorCancel {
+  std::uint32_t id = 0;
+  bool operator==(const FlowMonitorCancel&) const = default;
+};
+// No updates but deletions come until FlowMonitorResumed, before which what has changed is told.
+struct FlowMonitorPaused {
+  bool operator==(const FlowMonitorPaused&) const = default;
+};
+struct FlowMonitorResumed {
+  bool operator==(const FlowMonitorResumed&) const = default;
+};
+
 struct QueueGetConfigRequest {
   flow::PortNo port = flow::kPortNone;  // kPortNone: all (1.3)
   bool operator==(const QueueGetConfigRequest&) const = default;
@@ -366,6 +381,19 @@ struct MeterFeaturesRequest {
 struct PortDescRequest {
   bool operator==(const PortDescRequest&) const = default;
 };
+// What one monitor watches. Its match may have a mask on any field.
+struct FlowMonitorRequest {
+  std::uint32_t id = 0;
+  std::uint16_t flags = 0;                  // flow_monitor_flags
+  flow::PortNo out_port = flow::kPortNone;  // kPortNone: any
+  std::uint8_t table_id = kTableAll;
+  flow::Match match;
+  bool operator==(const FlowMonitorRequest&) const = default;
+};
+struct FlowMonitorsRequest {
+  std::vector<FlowMonitorRequest> monitors;
+  bool operator==(const FlowMonitorsRequest&) const = default;
+};
 struct ExperimenterMultipart {  // request and reply
   std::uint32_t experimenter = 0;
   std::uint32_t exp_type = 0;  // as in Experimenter
@@ -419,7 +447,7 @@ using MultipartRequestBody =
     std::variant<DescRequest, FlowStatsRequest, AggregateStatsRequest, TableStatsRequest,
                  PortStatsRequest, QueueStatsRequest, GroupStatsRequest, GroupDescRequest,
                  GroupFeaturesRequest, MeterStatsRequest, MeterConfigRequest, MeterFeaturesRequest,
-                 TableFeaturesRequest, PortDescRequest, ExperimenterMultipart>;
+                 TableFeaturesRequest, PortDescRequest, FlowMonitorsRequest, ExperimenterMultipart>;
 
 struct MultipartRequest {
   MultipartRequestBody body;
@@ -526,6 +554,21 @@ struct MeterFeatures {
   bool operator==(const MeterFeatures&) const = default;
 };
 
+struct FlowUpdate {
+  enum class Event : std::uint16_t { kAdded = 0, kDeleted = 1, kModified = 2, kAbbreviated = 3 };
+  Event event = Event::kAdded;
+  std::uint32_t xid = 0;  // kAbbreviated only, and then all there is: the request that did it
+  FlowRemovedReason reason = FlowRemovedReason::kIdleTimeout;  // kDeleted only
+  std::uint16_t priority = 0;
+  std::uint16_t idle_timeout = 0, hard_timeout = 0;  // seconds
+  std::uint8_t table_id = 0;
+  std::uint64_t cookie = 0;
+  flow::Match match;
+  flow::Instructions instructions;  // empty unless asked for
+  bool operator==(const FlowUpdate&) const = default;
+};
+
+using FlowMonitorReply = std::vector<FlowUpdate>;
 using FlowStatsReply = std::vector<FlowStats>;
 using TableStatsReply = std::vector<TableStats>;
 using PortStatsReply = std::vector<PortStats>;
@@ -541,7 +584,7 @@ using MultipartReplyBody =
     std::variant<DescReply, FlowStatsReply, AggregateStats, TableStatsReply, PortStatsReply,
                  QueueStatsReply, GroupStatsReply, GroupDescReply, GroupFeatures, MeterStatsReply,
                  MeterConfigReply, MeterFeatures, TableFeaturesReply, PortDescReply,
-                 ExperimenterMultipart>;
+                 FlowMonitorReply, ExperimenterMultipart>;
 
 // For replies that may be long use MultipartWriter (multipart.h): one of these must fit 64 KiB.
 struct MultipartReply {
@@ -555,7 +598,8 @@ using Message =
                  FeaturesReply, GetConfigRequest, GetConfigReply, SetConfig, PacketIn, FlowRemoved,
                  PortStatus, PacketOut, FlowMod, GroupMod, PortMod, TableMod, MeterMod,
                  BarrierRequest, BarrierReply, RoleRequest, RoleReply, GetAsyncRequest,
-                 GetAsyncReply, SetAsync, BundleControl, BundleAdd, QueueGetConfigRequest,
-                 QueueGetConfigReply, MultipartRequest, MultipartReply>;
+                 GetAsyncReply, SetAsync, BundleControl, BundleAdd, FlowMonitorCancel,
+                 FlowMonitorPaused, FlowMonitorResumed, QueueGetConfigRequest, QueueGetConfigReply,
+                 MultipartRequest, MultipartReply>;
 
 }  // namespace lifeline::openflow

@@ -13,14 +13,24 @@ constexpr std::size_t kFlagsOffset = 10;  // behind header and type, in both ver
 }  // namespace
 
 MultipartWriter::MultipartWriter(MultipartType type, std::uint32_t xid, Version version, Sink sink)
-    : type_(type), xid_(xid), version_(version), sink_(std::move(sink)) {
+    : MultipartWriter(Form::kPlain, type, xid, version, std::move(sink)) {}
+
+MultipartWriter::MultipartWriter(Form form, MultipartType type, std::uint32_t xid, Version version,
+                                 Sink sink)
+    : form_(form), type_(type), xid_(xid), version_(version), sink_(std::move(sink)) {
   begin();
+}
+
+MultipartWriter MultipartWriter::flow_monitor(std::uint32_t xid, Version version, Sink sink) {
+  return {Form::kFlowMonitor, MultipartType::kExperimenter, xid, version, std::move(sink)};
 }
 
 void MultipartWriter::begin() {
   message_.clear();
   Writer out(message_);
   begin_multipart_reply(out, version_, type_, xid_);
+  if (form_ == Form::kFlowMonitor) begin_flow_monitor(out, version_);
+  head_bytes_ = message_.size();
 }
 
 void MultipartWriter::emit(bool more) {
@@ -39,8 +49,7 @@ void MultipartWriter::add_entry(const Entry& entry) {
   if (message_.size() <= kMaxMessageBytes) return;
   const Bytes encoded(message_.begin() + static_cast<std::ptrdiff_t>(before), message_.end());
   message_.resize(before);
-  const std::size_t head = version_ == Version::k13 ? 16 : 12;
-  if (head + encoded.size() > kMaxMessageBytes) {
+  if (head_bytes_ + encoded.size() > kMaxMessageBytes) {
     ++oversized_;
     return;
   }
@@ -59,6 +68,7 @@ void MultipartWriter::add(const MeterStats& entry) { add_entry(entry); }
 void MultipartWriter::add(const MeterConfig& entry) { add_entry(entry); }
 void MultipartWriter::add(const TableFeatures& entry) { add_entry(entry); }
 void MultipartWriter::add(const Port& entry) { add_entry(entry); }
+void MultipartWriter::add(const FlowUpdate& entry) { add_entry(entry); }
 
 void MultipartWriter::finish() {
   if (finished_) return;

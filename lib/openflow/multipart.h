@@ -26,6 +26,8 @@ class MultipartWriter {
   using Sink = std::function<void(Bytes message)>;
 
   MultipartWriter(MultipartType type, std::uint32_t xid, Version version, Sink sink);
+  // For FlowUpdate.
+  static MultipartWriter flow_monitor(std::uint32_t xid, Version version, Sink sink);
 
   // The entry must be of the writer's type. An entry that does not fit a message of its own (a rule
   // with 60 KiB of actions) is left out and counted in oversized().
@@ -39,22 +41,27 @@ class MultipartWriter {
   void add(const MeterConfig& entry);
   void add(const TableFeatures& entry);
   void add(const Port& entry);
+  void add(const FlowUpdate& entry);
   void finish();
 
   bool finished() const { return finished_; }
   std::uint64_t oversized() const { return oversized_; }
 
  private:
+  enum class Form : std::uint8_t { kPlain, kFlowMonitor };
+  MultipartWriter(Form form, MultipartType type, std::uint32_t xid, Version version, Sink sink);
   template <class Entry>
   void add_entry(const Entry& entry);
   void begin();
   void emit(bool more);
 
+  Form form_;
   MultipartType type_;
   std::uint32_t xid_;
   Version version_;
   Sink sink_;
   Bytes message_;
+  std::size_t head_bytes_ = 0;  // of every message, before its entries
   bool finished_ = false;
   std::uint64_t oversized_ = 0;
 };

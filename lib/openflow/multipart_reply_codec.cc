@@ -224,6 +224,11 @@ Result<MultipartReplyBody> decode_meter_features(Reader in) {
 }
 
 Result<MultipartReplyBody> decode_experimenter(Reader in, Version version) {
+  if (is_flow_monitor(in, version)) {
+    auto updates = decode_flow_updates(in, version);
+    if (!updates) return fail(updates.error());
+    return std::move(*updates);
+  }
   ExperimenterMultipart e;
   e.experimenter = in.u32();
   if (in.ok() && (version == Version::k13 || in.remaining() >= 4)) e.exp_type = in.u32();
@@ -268,6 +273,10 @@ struct BodyEncoder {
     out.u32(e.exp_type);
     out.bytes(e.data);
   }
+  void operator()(const FlowMonitorReply& updates) const {
+    begin_flow_monitor(out, version);
+    for (const FlowUpdate& u : updates) encode_entry(out, u, version);
+  }
   template <class Entry>
   void operator()(const std::vector<Entry>& entries) const {
     for (const Entry& e : entries) encode_entry(out, e, version);
@@ -311,7 +320,8 @@ MultipartType multipart_type(const MultipartReplyBody& body) {
       MultipartType::kTable,         MultipartType::kPort,        MultipartType::kQueue,
       MultipartType::kGroup,         MultipartType::kGroupDesc,   MultipartType::kGroupFeatures,
       MultipartType::kMeter,         MultipartType::kMeterConfig, MultipartType::kMeterFeatures,
-      MultipartType::kTableFeatures, MultipartType::kPortDesc,    MultipartType::kExperimenter};
+      MultipartType::kTableFeatures, MultipartType::kPortDesc,    MultipartType::kExperimenter,
+      MultipartType::kExperimenter};
   static_assert(kTypes.size() == std::variant_size_v<MultipartReplyBody>);
   return kTypes[body.index()];
 }

@@ -84,6 +84,11 @@ Result<MultipartRequestBody> decode_empty(const Reader& in) {
 }
 
 Result<MultipartRequestBody> decode_experimenter(Reader in, Version version) {
+  if (is_flow_monitor(in, version)) {
+    auto monitors = decode_flow_monitors(in, version);
+    if (!monitors) return fail(monitors.error());
+    return std::move(*monitors);
+  }
   ExperimenterMultipart e;
   e.experimenter = in.u32();
   if (!in.ok()) return fail(ErrorId::kBrcBadLen);
@@ -120,6 +125,7 @@ struct BodyEncoder {
   void operator()(const TableFeaturesRequest& r) const {
     for (const TableFeatures& t : r.tables) encode_entry(out, t, version);
   }
+  void operator()(const FlowMonitorsRequest& r) const { encode_flow_monitors(out, r, version); }
   void operator()(const ExperimenterMultipart& r) const {
     out.u32(r.experimenter);
     out.u32(r.exp_type);
@@ -181,7 +187,8 @@ MultipartType multipart_type(const MultipartRequestBody& body) {
       MultipartType::kTable,         MultipartType::kPort,        MultipartType::kQueue,
       MultipartType::kGroup,         MultipartType::kGroupDesc,   MultipartType::kGroupFeatures,
       MultipartType::kMeter,         MultipartType::kMeterConfig, MultipartType::kMeterFeatures,
-      MultipartType::kTableFeatures, MultipartType::kPortDesc,    MultipartType::kExperimenter};
+      MultipartType::kTableFeatures, MultipartType::kPortDesc,    MultipartType::kExperimenter,
+      MultipartType::kExperimenter};
   static_assert(kTypes.size() == std::variant_size_v<MultipartRequestBody>);
   return kTypes[body.index()];
 }

@@ -71,7 +71,8 @@ bool vlan_vid_makes_sense(const FieldValue& value, const FieldValue& mask) {
   return !says_untagged || v == 0;
 }
 
-std::optional<ErrorId> add_field(const OxmHeader& header, Reader& in, flow::Match& match) {
+std::optional<ErrorId> add_field(const OxmHeader& header, Reader& in, Masks masks,
+                                 flow::Match& match) {
   const auto id = static_cast<FieldId>(header.field);
   const FieldInfo& info = flow::field_info(id);
   if (header.length != info.oxm_bytes * (header.has_mask ? 2 : 1)) return ErrorId::kBmcBadLen;
@@ -82,7 +83,8 @@ std::optional<ErrorId> add_field(const OxmHeader& header, Reader& in, flow::Matc
     const FieldValue wire_mask = read_value(in, info);
     if (bit_and(value, wire_mask) != value) return ErrorId::kBmcBadWildcards;
     mask = bit_and(wire_mask, full);
-    if (!info.maskable && mask != full && mask != FieldValue{}) return ErrorId::kBmcBadMask;
+    if (masks == Masks::kAsSpecified && !info.maskable && mask != full && mask != FieldValue{})
+      return ErrorId::kBmcBadMask;
   }
   if (!flow::prerequisites_met(id, match.key, match.mask)) return ErrorId::kBmcBadPrereq;
   if (mask == FieldValue{}) return std::nullopt;  // a wildcard
@@ -106,7 +108,9 @@ std::optional<ErrorId> add_field(const OxmHeader& header, Reader& in, flow::Matc
   return std::nullopt;
 }
 
-Result<flow::Match> decode_fields(Reader in) {
+}  // namespace
+
+Result<flow::Match> decode_fields(Reader in, Masks masks) {
   flow::Match match;
   std::bitset<flow::kFieldCount> seen;
   while (!in.empty()) {
@@ -117,14 +121,13 @@ Result<flow::Match> decode_fields(Reader in) {
     if (seen.test(header.field)) return tl::make_unexpected(ErrorId::kBmcDupField);
     seen.set(header.field);
     Reader payload(in.take(header.length));
-    if (const auto error = add_field(header, payload, match)) return tl::make_unexpected(*error);
+    if (const auto error = add_field(header, payload, masks, match))
+      return tl::make_unexpected(*error);
   }
   return match;
 }
 
-}  // namespace
-
-Result<flow::Match> decode_match13(Reader& in) {
+Result<flow::Match> decode_match13(Reader& in, Masks masks) {
   if (in.remaining() < 4) return tl::make_unexpected(ErrorId::kBmcBadLen);
   const std::uint16_t type = in.u16();
   const std::size_t length = in.u16();  // without the padding
@@ -133,7 +136,7 @@ Result<flow::Match> decode_match13(Reader& in) {
     return tl::make_unexpected(ErrorId::kBmcBadLen);
   Reader fields(in.take(length - 4));
   in.skip(round_up8(length) - length);
-  return decode_fields(fields);
+  return decode_fields(fields, masks);
 }
 
 void encode_oxm(Writer& out, FieldId id, const FieldValue& value, const FieldValue* mask) {

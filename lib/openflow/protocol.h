@@ -67,6 +67,17 @@ inline constexpr std::uint16_t kAtomic = 1 << 0;
 inline constexpr std::uint16_t kOrdered = 1 << 1;
 }  // namespace bundle_flags
 
+// FlowMonitorRequest::flags, the same bits in Nicira's and the ONF's form.
+namespace flow_monitor_flags {
+inline constexpr std::uint16_t kInitial = 1 << 0;
+inline constexpr std::uint16_t kAdd = 1 << 1;
+inline constexpr std::uint16_t kDelete = 1 << 2;
+inline constexpr std::uint16_t kModify = 1 << 3;
+inline constexpr std::uint16_t kActions = 1 << 4;
+inline constexpr std::uint16_t kOwn = 1 << 5;  // own changes in full, not abbreviated
+inline constexpr std::uint16_t kAll = (1 << 6) - 1;
+}  // namespace flow_monitor_flags
+
 // Port::config. Bits marked 1.0 are not sent to a 1.3 controller.
 namespace port_config {
 inline constexpr std::uint32_t kPortDown = 1 << 0;

@@ -276,10 +276,58 @@ class OfctlChecklist(case.LabTest):
                                    f"the rule of port {port} is removed by its {reason} time-out", 10)
                 monitor.stop()
 
-    def test_flow_monitoring_is_refused_plainly(self):
+    def test_flow_monitoring_prints_what_it_prints_of_open_vswitch(self):
+        # What `ovs-ofctl monitor br0 watch:` of ovs-vswitchd 3.1 printed of the same commands.
+        tcp = "table=0 idle_timeout=300 cookie=0x17 tcp,nw_src=10.0.0.0/8,tp_dst=80 actions=output:"
+        arp = "table=0 cookie=0 arp,in_port=1,dl_vlan=5,dl_vlan_pcp=3,arp_tpa=10.1.2.3 actions=output:2"
+        udp = "udp,dl_src=00:00:00:00:00:01/01:00:00:00:00:01,tp_src=4096"
+        ndp = ("table=0 hard_timeout=1 cookie=0 icmp6,icmp_type=135,nd_target=fe80::1,"
+               "nd_sll=01:02:03:04:05:06 actions=NORMAL")
+        expected = [
+            "event=ADDED " + tcp + "1",
+            "event=ADDED " + arp,
+            f"event=ADDED table=0 cookie=0 {udp} actions=output:1,output:2",
+            f"event=ADDED table=0 hard_timeout=70 cookie=0x9 {udp} actions=output:1",
+            "event=MODIFIED " + tcp + "2",
+            "event=DELETED reason=delete " + arp,
+            "event=ADDED " + ndp,
+            "event=DELETED reason=hard " + ndp,
+            "event=ADDED table=0 cookie=0 ipv6,ipv6_dst=2001:db8::/32",
+            f"event=DELETED reason=delete table=0 hard_timeout=70 cookie=0x9 {udp} actions=output:1",
+        ]
+
+        def add(flow):
+            self.run_ofctl("OpenFlow13", "add-flow", flow)
+        add("cookie=0x17,idle_timeout=300,priority=5,tcp,nw_src=10.0.0.0/8,tp_dst=80,actions=output:1")
+        monitors = {}
         for version in VERSIONS:
+            monitors[version] = self.lab.start(
+                f"watch-{version}", ["ovs-ofctl", "-O", version, "monitor", self.lifeline.mgmt, "watch:"])
+        quiet = self.lab.start("watch-own-port", ["ovs-ofctl", "-O", "OpenFlow13", "monitor",
+                                                  self.lifeline.mgmt, "watch:!initial,!delete,!actions,arp"])
+
+        def lines(monitor):
+            return [line.strip() for line in monitor.log().splitlines() if "event=" in line]
+        for monitor in monitors.values():
+            self.lab.until(lambda monitor=monitor: lines(monitor), "the first dump is printed")
+        self.lab.until(lambda: "MONITOR" in quiet.log(), "an empty first dump is printed")
+        add("priority=6,in_port=1,dl_vlan=5,dl_vlan_pcp=3,arp,arp_tpa=10.1.2.3,actions=output:2")
+        match = "priority=8,udp,tp_src=4096,dl_src=00:00:00:00:00:01/01:00:00:00:00:01"
+        add(f"{match},actions=output:1,output:2")
+        add(f"{match},cookie=9,hard_timeout=70,actions=output:1")
+        for _ in range(2):  # the second changes nothing and is not told
+            self.run_ofctl("OpenFlow13", "mod-flows", "tcp,actions=output:2")
+        self.run_ofctl("OpenFlow13", "del-flows", "arp")
+        add("hard_timeout=1,icmp6,icmpv6_type=135,nd_target=fe80::1,nd_sll=1:2:3:4:5:6,actions=normal")
+        for monitor in monitors.values():
+            self.lab.until(lambda monitor=monitor: "reason=hard" in monitor.log(), "the time-out is told")
+        add("priority=7,ipv6,ipv6_dst=2001:db8::/32,actions=drop")
+        self.run_ofctl("OpenFlow13", "del-flows", "udp")
+        for version, monitor in monitors.items():
             with self.subTest(version=version):
-                monitor = self.lab.start(f"watch-{version}", ["ovs-ofctl", "-O", version, "monitor",
-                                                              self.lifeline.mgmt, "watch:"])
-                self.lab.until(lambda: "OFPBRC_BAD_VENDOR" in monitor.log(), "the refusal is printed")
+                self.lab.until(lambda monitor=monitor: len(lines(monitor)) >= len(expected),
+                               "all updates are printed")
+                self.assertEqual(lines(monitor), expected)
                 monitor.stop()
+        self.assertEqual(lines(quiet), ["event=ADDED " + arp.split(" actions")[0]])
+        quiet.stop()

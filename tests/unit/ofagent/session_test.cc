@@ -75,7 +75,7 @@ TEST_F(SessionTest, WhatNobodyKnowsGetsAnHonestError) {
     c.expect_error(
         openflow::MultipartRequest{.body =
                                        openflow::ExperimenterMultipart{
-                                           .experimenter = openflow::kVendorOnf, .exp_type = 1870}},
+                                           .experimenter = openflow::kVendorOnf, .exp_type = 1869}},
         ErrorId::kBrcBadExperimenter);
     c.expect_error(openflow::BarrierReply{}, ErrorId::kBrcBadType);
   }

@@ -331,6 +331,35 @@ FlowStats random_flow_stats(Dice& d) {
   e.instructions = random_instructions(d);
   return e;
 }
+FlowMonitorRequest random_monitor(Dice& d) {
+  FlowMonitorRequest m{.id = d.u32()};
+  m.flags = static_cast<std::uint16_t>(d.below(64) | flow_monitor_flags::kAdd);
+  m.out_port = d.output_port();
+  m.table_id = d.u8();
+  // Nicira's form of 1.0 has all fields, of which 1.3's matches are made.
+  m.match = random_match(d.rng(), Version::k13);
+  return m;
+}
+FlowUpdate random_update(Dice& d) {
+  FlowUpdate u;
+  u.event = static_cast<FlowUpdate::Event>(d.below(4));
+  if (u.event == FlowUpdate::Event::kAbbreviated) {
+    u.xid = d.u32();
+    return u;
+  }
+  if (u.event == FlowUpdate::Event::kDeleted) u.reason = static_cast<FlowRemovedReason>(d.below(4));
+  u.priority = d.u16();
+  u.idle_timeout = d.u16();
+  u.hard_timeout = d.u16();
+  u.table_id = d.u8();
+  u.cookie = d.u64();
+  u.match = random_match(d.rng(), Version::k13);
+  if (d.coin()) u.instructions = random_instructions(d);
+  // Without actions 1.0 cannot tell an empty list from none.
+  if (u.instructions.apply && u.instructions.apply->empty() && !d.is13())
+    u.instructions.apply.reset();
+  return u;
+}
 TableStats random_table_stats(Dice& d) {
   TableStats e{.table_id = d.u8(), .active_count = d.u32()};
   e.lookup_count = d.u64();
@@ -517,6 +546,11 @@ const std::vector<Maker>& makers_both() {
       [](Dice& d) { return reply(d, some(d, random_table_stats)); },
       [](Dice& d) { return reply(d, some(d, random_port_stats)); },
       [](Dice& d) { return reply(d, some(d, random_queue_stats)); },
+      [](Dice& d) { return request(FlowMonitorsRequest{some(d, random_monitor)}); },
+      [](Dice& d) { return reply(d, some(d, random_update)); },
+      [](Dice& d) { return FlowMonitorCancel{d.u32()}; },
+      [](Dice&) { return FlowMonitorPaused{}; },
+      [](Dice&) { return FlowMonitorResumed{}; },
   };
   return kMakers;
 }
