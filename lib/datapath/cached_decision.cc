@@ -14,8 +14,8 @@ DecisionSlab::DecisionSlab(std::uint32_t blocks)
 
 void DecisionSlab::Free::operator()(std::uint64_t* p) const { std::free(p); }
 
-bool pack(const Decision& decision, std::uint64_t version, DecisionSlab& slab,
-          CachedDecision* out) {
+bool pack(const Decision& decision, std::uint64_t version, DecisionSlab& slab, HotDecision* hot,
+          ColdDecision* cold) {
   if (!decision.cacheable || decision.visited.more_than_listed()) return false;
   std::array<std::uint32_t, kMaxVisits> counters;
   std::uint32_t n_counters = 0;
@@ -42,18 +42,19 @@ bool pack(const Decision& decision, std::uint64_t version, DecisionSlab& slab,
     }
     std::memcpy(words + more_words, decision.words.data(), decision.n_words * 8u);
   }
-  CachedDecision d;
+  HotDecision d;
   d.version = version;
-  d.last_used = out->last_used;
+  d.last_used = hot->last_used;
   d.counter = n_counters == 0 ? kNoCounter : counters[0];
-  d.visited = decision.visited;
+  d.n_visits = static_cast<std::uint8_t>(n_visits & 15);
   d.n_words = static_cast<std::uint8_t>(decision.n_words);
   d.n_counters = static_cast<std::uint8_t>(n_counters);
   d.last_missed = last_missed;
   d.hidden = decision.hidden;
   d.block = block;
   d.out_index = port::kNoIndex;
-  if (is_inline) std::copy_n(decision.words.begin(), decision.n_words, d.words.begin());
+  *cold = {.visited = decision.visited};
+  if (is_inline) std::copy_n(decision.words.begin(), decision.n_words, cold->words.begin());
   const Op op = Op::from_word(decision.words[0]);
   const bool one_rule =
       n_counters == 1 && n_visits <= 1 && (n_visits == 0 || decision.visits[0].table_id == 0);
@@ -63,7 +64,7 @@ bool pack(const Decision& decision, std::uint64_t version, DecisionSlab& slab,
   } else if (decision.n_words == 1 && one_rule && op.code == OpCode::kNormal) {
     d.kind = CachedKind::kNormal;
   }
-  *out = d;
+  *hot = d;
   return true;
 }
 

@@ -1,5 +1,5 @@
-// What the exact-match table keeps of a decision: one cache line, and a block of a slab where that
-// is not enough.
+// What the exact-match table keeps of a decision: 64 bytes, and a block of a slab where that is not
+// enough.
 #pragma once
 
 #include <algorithm>
@@ -28,24 +28,29 @@ enum class CachedKind : std::uint8_t { kOutput, kNormal, kGeneral };
 inline constexpr std::size_t kNormalStamp = 1;
 inline constexpr std::size_t kNormalPort = 2;
 
-struct CachedDecision {
+// What a plain hit needs.
+struct HotDecision {
   std::uint64_t version = 0;           // table version at which it was last proven right
   std::uint32_t last_used = 0;         // seconds
   std::uint32_t counter = kNoCounter;  // of the first rule
-  table::VisitedTables visited;        // the pipeline's
   table::ChangeHint hint;
   std::uint32_t block = kNoBlock;
   CachedKind kind : 2 = CachedKind::kGeneral;
   bool last_missed : 1 = false;  // the last table visited had no match
   bool hidden : 1 = false;
-  std::uint8_t out_index = 0;  // kOutput: index in the port view; else kNoIndex
+  std::uint8_t n_visits : 4 = 0;  // of `visited`
+  std::uint8_t out_index = 0;     // kOutput: index in the port view; else kNoIndex
   std::uint8_t n_words = 0;
   std::uint8_t n_counters = 0;  // more than one: the rest in the block
+};
+struct ColdDecision {
+  table::VisitedTables visited;  // the pipeline's
   std::array<std::uint64_t, kInlineWords> words{};
 };
-static_assert(sizeof(CachedDecision) == 64);
+static_assert(sizeof(HotDecision) == 32 && sizeof(ColdDecision) == 32);
+static_assert(table::VisitedTables::kMax < 16);
 
-using DecisionTable = table::ExactTable<CachedDecision>;
+using DecisionTable = table::ExactTable<HotDecision, ColdDecision>;
 
 // Blocks of a fixed number of words for decisions that do not fit inline: counters first (two to a
 // word), then operations. All memory is reserved at the start.
@@ -78,7 +83,9 @@ class DecisionSlab {
   std::unique_ptr<std::uint64_t[], Free> memory_;
 };
 
-// Fills `out`; takes a block if it needs one. False if the decision must not or cannot be kept.
-bool pack(const Decision& decision, std::uint64_t version, DecisionSlab& slab, CachedDecision* out);
+// Fills both but for last_used; takes a block if it needs one. False, and nothing done, if the
+// decision must not or cannot be kept.
+bool pack(const Decision& decision, std::uint64_t version, DecisionSlab& slab, HotDecision* hot,
+          ColdDecision* cold);
 
 }  // namespace lifeline::datapath

@@ -28,7 +28,10 @@ using packet::FlowKey;
 using table::ExactKey;
 
 // 0 never occurs in a valid key.
-enum class KeyKind : std::uint8_t { kNone = 0, kIpv4 = 1, kIpv6 = 2, kArp = 3, kOther = 4 };
+// The highest of its four bits is ExactKey::kHeadOnly.
+enum class KeyKind : std::uint8_t { kNone = 0, kIpv6 = 2, kArp = 3, kOther = 4, kIpv4 = 9 };
+static_assert(static_cast<std::uint64_t>(KeyKind::kIpv4) << 48 & ExactKey::kHeadOnly);
+static_assert((static_cast<std::uint64_t>(KeyKind::kOther) << 48 & ExactKey::kHeadOnly) == 0);
 
 inline KeyKind kind_of(const ExactKey& key) {
   return static_cast<KeyKind>((key.w[1] >> 48) & 0x0f);

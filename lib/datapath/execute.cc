@@ -245,7 +245,7 @@ void Lane::count_unsteered(const Packet& p, Op op) {
   stats_.hidden_by_data_queue[index][op.c].add(1);
 }
 
-void Lane::op_normal(Packet& p, Op op, CachedDecision* memo) {
+void Lane::op_normal(Packet& p, Op op, ColdDecision* memo) {
   const bool last = (op.flags & kOpLast) != 0;
   const auto classified = vlan_of(*world_.view, p.in_port, p.m);
   if (!classified) {

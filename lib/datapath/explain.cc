@@ -256,9 +256,11 @@ std::string_view why_not_cached(const packet::FlowKey& key, const Decision& deci
   if (!to_exact(key, &exact)) return "it has more fields than an exact-match key holds";
   if (!decision.cacheable) return "it depends on headers that only the rewritten packet shows";
   DecisionSlab slab(1);
-  CachedDecision packed;
-  return pack(decision, 0, slab, &packed) ? ""
-                                          : "the rules that matched do more than an entry holds";
+  HotDecision hot;
+  ColdDecision cold;
+  return pack(decision, 0, slab, &hot, &cold)
+             ? ""
+             : "the rules that matched do more than an entry holds";
 }
 
 }  // namespace

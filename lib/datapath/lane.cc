@@ -92,6 +92,8 @@ void Lane::process(rte_mbuf** packets, std::uint32_t n, PortNo in_port) {
   const std::uint32_t n_exact = parse_burst(packets, n, in_port);
   exact_.lookup_burst(keys_.data(), n_exact, entries_.data(), hashes_.data());
 
+  if (wants_cold_) prefetch_cold(n_exact);
+
   // First the hits, so that no insertion for a miss can evict what is still to be used.
   std::array<std::uint8_t, kBurst> out;
   std::array<std::uint32_t, kBurst> counter;  // of packets that count for one rule
@@ -105,31 +107,33 @@ void Lane::process(rte_mbuf** packets, std::uint32_t n, PortNo in_port) {
   normal_stamp_ = std::uint64_t{shared_.fdb.generation()} << 32 | now_s;
   const std::uint64_t normal_stamp = normal_stamp_;
   table::CounterBlocks& counters = shared_.tables.counters();
-  if (n_exact != 0 && entries_[0] != nullptr && entries_[0]->data.version != version) {
+  if (n_exact != 0 && entries_[0] != nullptr && entries_[0]->hot.version != version) {
     prefetch_marks(n_exact);
   }
   for (std::uint32_t i = 0; i < n_exact; ++i) {
     Entry* e = entries_[i];
     out[i] = port::kNoIndex;
     counter[i] = kNoCounter;
-    if (e == nullptr || (e->data.version != version && !prove(*e, keys_[i]))) [[unlikely]] {
+    if (e == nullptr || (e->hot.version != version && !prove(*e, keys_[i]))) [[unlikely]] {
       entries_[i] = nullptr;
       differs = 1;
       ++missed;
       continue;
     }
-    CachedDecision& d = e->data;
+    HotDecision& d = e->hot;
     // Stored only when it changes: a dirty line per packet costs memory bandwidth.
     if (d.last_used != now_s) d.last_used = now_s;
     out[i] = d.out_index;
-    if (d.kind == CachedKind::kNormal && d.words[kNormalStamp] == normal_stamp) {
-      out[i] = static_cast<std::uint8_t>(d.words[kNormalPort]);
+    if (d.kind != CachedKind::kOutput) [[unlikely]]
+      wants_cold_ = true;
+    if (d.kind == CachedKind::kNormal && e->cold.words[kNormalStamp] == normal_stamp) {
+      out[i] = static_cast<std::uint8_t>(e->cold.words[kNormalPort]);
     }
     differs |= static_cast<std::uint32_t>(out[i] ^ out[0]);
     if (d.kind == CachedKind::kGeneral) [[unlikely]]
       continue;
     counter[i] = d.counter;
-    n_lookups += d.visited.count();
+    n_lookups += d.n_visits;
     if (d.counter != last_counter) {
       last_counter = d.counter;
       ++n_counters;
@@ -148,7 +152,7 @@ void Lane::process(rte_mbuf** packets, std::uint32_t n, PortNo in_port) {
       if (out[i] != port::kNoIndex) {
         transmit(out[i], packets_[i]);
       } else if (entries_[i] != nullptr) {
-        run_hit(entries_[i]->data, packets_[i], in_port);
+        run_hit(*entries_[i], packets_[i], in_port);
       }
     }
     if (missed != 0) {
@@ -182,30 +186,38 @@ void Lane::count_runs(const std::uint32_t* counter, std::uint32_t n) {
 }
 
 // What a hit does that is no plain output. A rule that stands alone has been counted.
-void Lane::run_hit(CachedDecision& d, rte_mbuf* packet, PortNo in_port) {
-  if (d.kind != CachedKind::kNormal) {
-    run_cached(d, packet, in_port);
+void Lane::run_hit(Entry& entry, rte_mbuf* packet, PortNo in_port) {
+  if (entry.hot.kind != CachedKind::kNormal) {
+    run_cached(entry, packet, in_port);
     return;
   }
-  Packet p{packet, in_port, d.hidden, false};
-  op_normal(p, Op::from_word(d.words[0]), &d);
+  Packet p{packet, in_port, entry.hot.hidden, false};
+  op_normal(p, Op::from_word(entry.cold.words[0]), &entry.cold);
   if (p.m != nullptr) rte_pktmbuf_free(p.m);
+}
+
+// What hits that are no plain outputs need.
+void Lane::prefetch_cold(std::uint32_t n) {
+  wants_cold_ = false;
+  for (std::uint32_t i = 0; i < n; ++i) {
+    if (entries_[i] != nullptr) rte_prefetch0(&entries_[i]->cold);
+  }
 }
 
 // Of entries that are to be proven, as those of a burst are one and all after a change.
 void Lane::prefetch_marks(std::uint32_t n) {
   if (world_.recent.marks == nullptr) return;
   for (std::uint32_t i = 0; i < n; ++i) {
-    if (entries_[i] != nullptr) world_.recent.marks->prefetch(entries_[i]->data.hint.hash);
+    if (entries_[i] != nullptr) world_.recent.marks->prefetch(entries_[i]->hot.hint.hash);
   }
 }
 
 // A hit whose decision is older than the tables: right still? Else it is forgotten here.
 bool Lane::prove(Entry& entry, const ExactKey& key) {
-  CachedDecision& d = entry.data;
+  HotDecision& d = entry.hot;
   if (world_.recent.tells(d.hint, d.version)) {
     if (world_.recent.marks->changed(d.hint.hash, d.version)) return false;
-  } else if (!prove_by_tables(d, key)) {
+  } else if (!prove_by_tables(entry, key)) {
     return false;
   }
   d.version = world_.version;
@@ -213,37 +225,41 @@ bool Lane::prove(Entry& entry, const ExactKey& key) {
   return true;
 }
 
-bool Lane::prove_by_tables(CachedDecision& d, const ExactKey& key) {
+bool Lane::prove_by_tables(Entry& entry, const ExactKey& key) {
+  HotDecision& d = entry.hot;
+  const table::VisitedTables& visited = entry.cold.visited;
   const table::Tables& tables = shared_.tables;
-  const table::Proof by_hint = tables.prove(d.version, world_.version, d.visited, d.hint);
+  const table::Proof by_hint = tables.prove(d.version, world_.version, visited, d.hint);
   if (by_hint != table::Proof::kUnknown) return by_hint == table::Proof::kUnchanged;
   const packet::FlowKey raw = expand(key);
   const auto seen = in_vlan(*world_.view, raw);
-  return tables.prove(d.version, world_.version, raw, seen ? *seen : raw, d.visited, &d.hint) ==
+  return tables.prove(d.version, world_.version, raw, seen ? *seen : raw, visited, &d.hint) ==
          table::Proof::kUnchanged;
 }
 
 void Lane::decide_miss(rte_mbuf* packet, const ExactKey& key, std::uint32_t hash, PortNo in_port) {
   // An earlier packet of this burst may have brought the flow in.
   Entry* entry = exact_.lookup(key, hash);
-  if (entry != nullptr && entry->data.version == world_.version) {
-    run_cached(entry->data, packet, in_port);
+  if (entry != nullptr && entry->hot.version == world_.version) {
+    run_cached(*entry, packet, in_port);
     return;
   }
   if (!admit_miss(packet, in_port)) return;
   stats_.misses.add(1);
   translate(world_, expand(key), packet, scratch_.get(), decision_.get());
-  if (entry != nullptr) slab_.release(entry->data.block);
-  CachedDecision packed;
-  packed.last_used = now_s_;
-  if (pack(*decision_, world_.version, slab_, &packed)) {
+  if (entry != nullptr) slab_.release(entry->hot.block);
+  HotDecision hot;
+  ColdDecision cold;
+  hot.last_used = now_s_;
+  if (pack(*decision_, world_.version, slab_, &hot, &cold)) {
     if (entry == nullptr) {
-      entry = exact_.insert(key, hash, now_s_, [this](CachedDecision& d) {
+      entry = exact_.insert(key, hash, now_s_, [this](HotDecision& d) {
         slab_.release(d.block);
         d.block = kNoBlock;
       });
     }
-    entry->data = packed;
+    entry->hot = hot;
+    entry->cold = cold;
   } else if (entry != nullptr) {
     exact_.erase(entry);
   }
@@ -270,13 +286,14 @@ void Lane::run_packet_out(const Decision& decision, rte_mbuf* packet, PortNo in_
   learns_ = true;
 }
 
-void Lane::run_cached(const CachedDecision& d, rte_mbuf* packet, PortNo in_port) {
-  const std::uint64_t* words = d.words.data();
+void Lane::run_cached(const Entry& entry, rte_mbuf* packet, PortNo in_port) {
+  const HotDecision& d = entry.hot;
+  const std::uint64_t* words = entry.cold.words.data();
   if (d.block != kNoBlock) {
     words = slab_.words(d.block) + (d.n_counters > 1 ? d.n_counters / 2 : 0);
   }
   if (relayed(words, {packet, in_port, true, false})) return;
-  count_rules(d, rte_pktmbuf_pkt_len(packet));
+  count_rules(entry, rte_pktmbuf_pkt_len(packet));
   execute(words, d.n_words, {packet, in_port, d.hidden, false});
 }
 
@@ -288,16 +305,17 @@ void Lane::count_rules(const Decision& decision, std::uint32_t bytes) {
   }
 }
 
-void Lane::count_rules(const CachedDecision& d, std::uint32_t bytes) {
+void Lane::count_rules(const Entry& entry, std::uint32_t bytes) {
+  const HotDecision& d = entry.hot;
   table::CounterBlocks& counters = shared_.tables.counters();
   if (d.counter != kNoCounter) counters.add(slot_, d.counter, 1, bytes);
   if (d.n_counters > 1) {
     const auto* more = reinterpret_cast<const std::uint32_t*>(slab_.words(d.block));
     for (std::uint32_t i = 0; i + 1 < d.n_counters; ++i) counters.add(slot_, more[i], 1, bytes);
   }
-  for (std::uint8_t i = 0; i < d.visited.count(); ++i) {
-    const bool matched = i + 1 < d.visited.count() || !d.last_missed;
-    shared_.tables.count_lookups(slot_, d.visited.table_id(i), 1, matched ? 1 : 0);
+  for (std::uint8_t i = 0; i < d.n_visits; ++i) {
+    const bool matched = i + 1 < d.n_visits || !d.last_missed;
+    shared_.tables.count_lookups(slot_, entry.cold.visited.table_id(i), 1, matched ? 1 : 0);
   }
 }
 
@@ -307,7 +325,7 @@ std::uint32_t Lane::end() {
     flush(static_cast<std::uint8_t>(std::countr_zero(pending)));
   }
   const std::uint32_t handed = send_handed_over();
-  exact_.sweep(1, [this](CachedDecision& d) {
+  exact_.sweep(1, [this](HotDecision& d) {
     if (now_s_ - d.last_used <= kIdleFlow_s) return false;
     slab_.release(d.block);
     return true;

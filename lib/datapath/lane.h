@@ -135,15 +135,16 @@ class Lane {
   std::uint32_t parse_burst(rte_mbuf** packets, std::uint32_t n, PortNo in_port);
   void process_wide(rte_mbuf* packet, PortNo in_port);
   void count_runs(const std::uint32_t* counter, std::uint32_t n);
-  void run_hit(CachedDecision& d, rte_mbuf* packet, PortNo in_port);
+  void run_hit(Entry& entry, rte_mbuf* packet, PortNo in_port);
   bool prove(Entry& entry, const ExactKey& key);
-  bool prove_by_tables(CachedDecision& d, const ExactKey& key);
+  bool prove_by_tables(Entry& entry, const ExactKey& key);
+  void prefetch_cold(std::uint32_t n);
   void prefetch_marks(std::uint32_t n);
   void decide_miss(rte_mbuf* packet, const ExactKey& key, std::uint32_t hash, PortNo in_port);
-  void run_cached(const CachedDecision& d, rte_mbuf* packet, PortNo in_port);
+  void run_cached(const Entry& entry, rte_mbuf* packet, PortNo in_port);
   void run(const Decision& decision, rte_mbuf* packet, PortNo in_port);
   void count_rules(const Decision& decision, std::uint32_t bytes);
-  void count_rules(const CachedDecision& d, std::uint32_t bytes);
+  void count_rules(const Entry& entry, std::uint32_t bytes);
 
   // -- shed.cc
   // False: there is no room for another miss, and the packet is gone, and counted.
@@ -157,7 +158,7 @@ class Lane {
   void op_upcall(Packet& p, Op op, const std::uint64_t* data);
   // `memo`: of a cached kNormal decision, to keep where the packet went if the next one may go
   // there unasked.
-  void op_normal(Packet& p, Op op, CachedDecision* memo = nullptr);
+  void op_normal(Packet& p, Op op, ColdDecision* memo = nullptr);
   void count_unsteered(const Packet& p, Op op);
   void report_source(const LearnRecord& record);
   void ask_for(std::uint16_t vlan, const MacAddress& mac);
@@ -211,6 +212,8 @@ class Lane {
   bool sheds_misses_ = false;  // the burst in hand is of a queue that lags
   bool learns_ = true;
   Capture* capture_ = nullptr;
+  // The last burst had hits that are no plain outputs: so will the next.
+  bool wants_cold_ = false;
   bool steered_ = false;  // the burst in hand came by a control queue
   bool raised_ = false;   // something went into a ring to the control lcore
 

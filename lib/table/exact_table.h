@@ -1,14 +1,15 @@
-// The exact-match table of one worker: 64-byte key -> 64-byte decision.
+// The exact-match table of one worker: 64-byte key -> decision of twice 32 bytes.
 //
 // What. Every packet that was decided once is decided here the next time. Each worker has a table
 // of its own: no sharing, no atomics, no grace periods. Changes of the rules never empty it; an
-// entry carries the table version it was last proven at (Data's business, see Tables::prove()).
+// entry carries the table version it was last proven at (Hot's business, see Tables::prove()).
 //
-// Layout. An entry is one cache line of key and one of data, side by side, so that the
-// adjacent-line prefetcher helps. The index over the entries is an array of one-line buckets with
-// eight lanes of (16-bit signature, the hash's other 16 bits, entry number). A key lives in its
-// home bucket or, if that was full when it came, in its alternate one. Most lookups touch three
-// lines: bucket, key, data.
+// Layout. An entry is two cache lines side by side, so that the adjacent-line prefetcher helps: the
+// head of the key with what a plain hit needs of the decision (Hot), and the tail with the rest
+// (Cold). A key that is all head, as those of IPv4 are, is found and served by one line. The index
+// over the entries is an array of one-line buckets with eight lanes of (16-bit signature, the
+// hash's other 16 bits, entry number). A key lives in its home bucket or, if that was full when it
+// came, in its alternate one. Most lookups touch two lines: bucket and entry.
 //
 // Growing. Linear hashing (Litwin 1980): the number of active buckets is any number, not a power of
 // two; an insert adds at most one bucket by splitting one, an erase takes at most two away. So a
@@ -43,6 +44,7 @@
 
 #include <smmintrin.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <random>
@@ -71,11 +73,10 @@ class ExactHash {
   }
   std::uint32_t operator()(const ExactKey& key) const {
     const std::uint64_t* w = key.w;
-    // Keys of IPv4 end in four zero words (datapath/exact_key.h): half of the products is known.
-    const std::uint64_t tail =
-        (w[4] | w[5] | w[6] | w[7]) == 0
-            ? zero_tail_
-            : fold(w[4] ^ seed_[4], w[5] ^ seed_[5]) ^ fold(w[6] ^ seed_[6], w[7] ^ seed_[7]);
+    // Of four zero words half of the products is known.
+    const std::uint64_t tail = key.is_head_only() ? zero_tail_
+                                                  : fold(w[4] ^ seed_[4], w[5] ^ seed_[5]) ^
+                                                        fold(w[6] ^ seed_[6], w[7] ^ seed_[7]);
     const std::uint64_t x =
         fold(w[0] ^ seed_[0], w[1] ^ seed_[1]) ^ fold(w[2] ^ seed_[2], w[3] ^ seed_[3]) ^ tail;
     const auto h = static_cast<std::uint32_t>(x ^ (x >> 32));
@@ -92,31 +93,39 @@ class ExactHash {
   std::uint64_t zero_tail_ = 0;  // of four zero words
 };
 
-inline bool same_key(const ExactKey& a, const ExactKey& b) {
-  const auto* x = reinterpret_cast<const __m128i*>(a.w);
-  const auto* y = reinterpret_cast<const __m128i*>(b.w);
-  const __m128i d0 = _mm_xor_si128(_mm_load_si128(x), _mm_load_si128(y));
-  const __m128i d1 = _mm_xor_si128(_mm_load_si128(x + 1), _mm_load_si128(y + 1));
-  const __m128i d2 = _mm_xor_si128(_mm_load_si128(x + 2), _mm_load_si128(y + 2));
-  const __m128i d3 = _mm_xor_si128(_mm_load_si128(x + 3), _mm_load_si128(y + 3));
-  const __m128i d = _mm_or_si128(_mm_or_si128(d0, d1), _mm_or_si128(d2, d3));
-  return _mm_testz_si128(d, d) != 0;
-}
-
-// Data: trivially copyable, 64 bytes, with a member `std::uint32_t last_used` (any wrapping clock
-// of the worker's; set by the caller on use, read by the table only to choose whom to evict).
+// Hot and Cold: trivially copyable, 32 bytes each. Hot has a member `std::uint32_t last_used` (any
+// wrapping clock of the worker's; set by the caller on use, read by the table only to choose whom
+// to evict).
 //
 // Not thread-safe: constructed by the control lcore, then used by its worker alone.
-template <class Data>
+template <class Hot, class Cold>
 class ExactTable {
-  static_assert(sizeof(Data) == 64 && std::is_trivially_copyable_v<Data>);
-  static_assert(std::is_same_v<decltype(Data::last_used), std::uint32_t>);
+  static_assert(sizeof(Hot) == 32 && std::is_trivially_copyable_v<Hot>);
+  static_assert(sizeof(Cold) == 32 && std::is_trivially_copyable_v<Cold>);
+  static_assert(std::is_same_v<decltype(Hot::last_used), std::uint32_t>);
 
  public:
   struct alignas(128) Entry {
-    ExactKey key;
-    Data data;
+    std::uint64_t head[4];
+    Hot hot;
+    std::uint64_t tail[4];
+    Cold cold;
+
+    bool has(const ExactKey& key) const {
+      return same(head, key.w) && (key.is_head_only() || same(tail, key.w + 4));
+    }
+
+   private:
+    static bool same(const std::uint64_t* mine, const std::uint64_t* its) {
+      const auto* x = reinterpret_cast<const __m128i*>(mine);
+      const auto* y = reinterpret_cast<const __m128i*>(its);
+      const __m128i d0 = _mm_xor_si128(_mm_load_si128(x), _mm_load_si128(y));
+      const __m128i d1 = _mm_xor_si128(_mm_load_si128(x + 1), _mm_load_si128(y + 1));
+      const __m128i d = _mm_or_si128(d0, d1);
+      return _mm_testz_si128(d, d) != 0;
+    }
   };
+  static_assert(sizeof(Entry) == 128);
   static constexpr std::uint32_t kMaxBurst = 64;
 
   explicit ExactTable(const ExactTableConfig& config)
@@ -140,7 +149,7 @@ class ExactTable {
   std::uint32_t hash(const ExactKey& key) const { return hash_(key); }
 
   // Looks up `n` <= kMaxBurst keys. out[i] is the entry or null; hashes[i] is filled for insert().
-  // Returns a bit mask of hits. Touches no data: last_used is the caller's to set.
+  // Returns a bit mask of hits. Touches no decision: last_used is the caller's to set.
   std::uint64_t lookup_burst(const ExactKey* keys, std::uint32_t n, Entry** out,
                              std::uint32_t* hashes) {
     for (std::uint32_t i = 0; i < n; ++i) {
@@ -161,8 +170,8 @@ class ExactTable {
       const unsigned lanes = b.lanes_like(hashes[i]);
       // Branch-free: without a candidate, lane 0's entry number is read and not used.
       Entry* e = entries_ + b.entry[std::countr_zero(lanes | 0x100U) & 7];
-      __builtin_prefetch(&e->key);
-      __builtin_prefetch(&e->data);
+      __builtin_prefetch(e->head);
+      if (!keys[i].is_head_only()) __builtin_prefetch(e->tail);
       out[i] = e;
       late[n_late] = static_cast<std::uint8_t>(i);
       n_late += lanes == 0;
@@ -174,12 +183,12 @@ class ExactTable {
       const ExactBucket& b = index_.bucket(index_.alternate(hashes[i]));
       const unsigned lanes = b.lanes_like(hashes[i]);
       out[i] = lanes == 0 ? nullptr : entries_ + b.entry[std::countr_zero(lanes)];
-      if (lanes != 0) __builtin_prefetch(&out[i]->key);
+      if (lanes != 0) __builtin_prefetch(out[i]->head);
     }
     std::uint64_t hits = 0;
     for (std::uint32_t i = 0; i < n; ++i) {
       if (out[i] == nullptr) continue;
-      if (!same_key(out[i]->key, keys[i])) [[unlikely]] {
+      if (!out[i]->has(keys[i])) [[unlikely]] {
         out[i] = lookup(keys[i], hashes[i]);  // another key with the same signature
         if (out[i] == nullptr) continue;
       }
@@ -200,8 +209,8 @@ class ExactTable {
   }
 
   // A new entry for a key that is not in the table (look it up first; mind two packets of one new
-  // flow in a burst); its data is value-initialised, last_used = now. Full: evicts the least
-  // recently used of a few others, calling on_evict(Data&) first. Invalidates no other entry.
+  // flow in a burst); its decision is value-initialised, last_used = now. Full: evicts the least
+  // recently used of a few others, calling on_evict(Hot&) first. Invalidates no other entry.
   template <class OnEvict>
   Entry* insert(const ExactKey& key, std::uint32_t hash_value, std::uint32_t now,
                 OnEvict&& on_evict) {
@@ -214,20 +223,22 @@ class ExactTable {
       evict_crowd(hash_value, now, on_evict);
     }
     Entry& e = entries_[number];
-    e.key = key;
-    e.data = Data{};
-    e.data.last_used = now;
+    std::copy_n(key.w, 4, e.head);
+    std::copy_n(key.w + 4, 4, e.tail);
+    e.hot = Hot{};
+    e.hot.last_used = now;
+    e.cold = Cold{};
     hash_of_[number] = hash_value;
     if (++size_ > index_.active() * kPerBucket) index_.split();
     return &e;
   }
   Entry* insert(const ExactKey& key, std::uint32_t hash_value, std::uint32_t now) {
-    return insert(key, hash_value, now, [](Data&) {});
+    return insert(key, hash_value, now, [](Hot&) {});
   }
 
   void erase(Entry* entry) { erase_number(static_cast<std::uint32_t>(entry - entries_)); }
 
-  // Visits the next `budget` entry places, calls idle(Data&) for those in use and erases the entry
+  // Visits the next `budget` entry places, calls idle(Hot&) for those in use and erases the entry
   // if it says true; returns how many were erased.
   template <class Idle>
   std::uint32_t sweep(std::uint32_t budget, Idle&& idle) {
@@ -237,8 +248,8 @@ class ExactTable {
       const std::uint32_t number = sweep_hand_ < high_water_ ? sweep_hand_ : 0;
       sweep_hand_ = number + 1;
       const std::uint32_t ahead = number + 4;
-      if (ahead < high_water_) __builtin_prefetch(&entries_[ahead].data);
-      if (hash_of_[number] == 0 || !idle(entries_[number].data)) continue;
+      if (ahead < high_water_) __builtin_prefetch(&entries_[ahead].hot);
+      if (hash_of_[number] == 0 || !idle(entries_[number].hot)) continue;
       erase_number(number);
       ++erased;
     }
@@ -271,7 +282,7 @@ class ExactTable {
     const ExactBucket& b = index_.bucket(bucket);
     for (unsigned lanes = b.lanes_like(hash_value); lanes != 0; lanes &= lanes - 1) {
       Entry& e = entries_[b.entry[std::countr_zero(lanes)]];
-      if (same_key(e.key, key)) return &e;
+      if (e.has(key)) return &e;
     }
     return nullptr;
   }
@@ -290,13 +301,13 @@ class ExactTable {
 
   template <class OnEvict>
   void evict(std::uint32_t number, OnEvict&& on_evict) {
-    on_evict(entries_[number].data);
+    on_evict(entries_[number].hot);
     erase_number(number);
     ++evictions_;
   }
 
   std::uint32_t idle_time(std::uint32_t number, std::uint32_t now) const {
-    return now - entries_[number].data.last_used;
+    return now - entries_[number].hot.last_used;
   }
 
   template <class OnEvict>

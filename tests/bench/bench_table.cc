@@ -20,18 +20,21 @@ namespace {
 
 constexpr std::uint32_t kBurst = 32;
 
-struct Data {
+struct Hot {
   std::uint32_t last_used = 0;
   std::uint32_t value = 0;
-  std::uint64_t rest[7] = {};
+  std::uint64_t rest[3] = {};
 };
-using Table = ExactTable<Data>;
+struct Cold {
+  std::uint64_t rest[4] = {};
+};
+using Table = ExactTable<Hot, Cold>;
 
 // A UDP packet of flow `n`.
 ExactKey key(std::uint64_t n) {
   ExactKey k;
   k.w[0] = 0x0200000000010001;
-  k.w[1] = 0x0800020000000002;
+  k.w[1] = 0x0800020000000002 | ExactKey::kHeadOnly;
   k.w[2] = 0x11ULL << 16 | (n & 0xffff) << 32 | 0x3500ULL << 48;
   k.w[3] = 0x0a000001ULL | (n >> 16) << 32;
   return k;
@@ -89,7 +92,7 @@ class Cycles {
 void exact_bulk(benchmark::State& state) {
   const auto n = static_cast<std::uint32_t>(state.range(0));
   Table t{{.max_entries = 1U << 20}};
-  for (std::uint32_t i = 0; i < n; ++i) t.insert(key(i), t.hash(key(i)), 0)->data.value = i;
+  for (std::uint32_t i = 0; i < n; ++i) t.insert(key(i), t.hash(key(i)), 0)->hot.value = i;
   const auto order = random_order(n);
   Cycles cycles;
   std::size_t at = 0;
@@ -103,7 +106,7 @@ void exact_bulk(benchmark::State& state) {
     cycles.stop();
     if (hits != 0xffffffff) return state.SkipWithError("a key is missing");
     for (std::uint32_t i = 0; i < kBurst; ++i)
-      if (out[i]->data.value != order[at + i]) return state.SkipWithError("wrong entry");
+      if (out[i]->hot.value != order[at + i]) return state.SkipWithError("wrong entry");
     at = at + kBurst == order.size() ? 0 : at + kBurst;
   }
   cycles.report(state, kBurst);
@@ -119,20 +122,20 @@ struct KeyHash {
 
 void unordered_map_base_line(benchmark::State& state) {
   const auto n = static_cast<std::uint32_t>(state.range(0));
-  std::unordered_map<ExactKey, Data, KeyHash> map;
-  for (std::uint32_t i = 0; i < n; ++i) map[key(i)].value = i;
+  std::unordered_map<ExactKey, Table::Entry, KeyHash> map;
+  for (std::uint32_t i = 0; i < n; ++i) map[key(i)].hot.value = i;
   const auto order = random_order(n);
   Cycles cycles;
   std::size_t at = 0;
   alignas(64) ExactKey keys[kBurst];
-  const Data* out[kBurst];
+  const Table::Entry* out[kBurst];
   for (auto _ : state) {
     for (std::uint32_t i = 0; i < kBurst; ++i) keys[i] = key(order[at + i]);
     cycles.start();
     for (std::uint32_t i = 0; i < kBurst; ++i) out[i] = &map.find(keys[i])->second;
     cycles.stop();
     for (std::uint32_t i = 0; i < kBurst; ++i)
-      if (out[i]->value != order[at + i]) return state.SkipWithError("wrong entry");
+      if (out[i]->hot.value != order[at + i]) return state.SkipWithError("wrong entry");
     at = at + kBurst == order.size() ? 0 : at + kBurst;
   }
   cycles.report(state, kBurst);

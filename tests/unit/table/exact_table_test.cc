@@ -9,12 +9,15 @@
 namespace lifeline::table {
 namespace {
 
-struct Data {
+struct Hot {
   std::uint32_t last_used = 0;
   std::uint32_t value = 0;
-  std::uint64_t rest[7] = {};
+  std::uint64_t rest[3] = {};
 };
-using Table = ExactTable<Data>;
+struct Cold {
+  std::uint64_t rest[4] = {};
+};
+using Table = ExactTable<Hot, Cold>;
 
 // Like those of packets: few bits differ, most words are equal or zero.
 ExactKey key(std::uint64_t n) {
@@ -29,15 +32,15 @@ ExactKey key(std::uint64_t n) {
 std::uint64_t insert(Table& t, std::uint64_t n, std::uint32_t now = 0) {
   const ExactKey k = key(n);
   std::uint64_t evicted = 0;
-  Table::Entry* e = t.insert(k, t.hash(k), now, [&](Data&) { ++evicted; });
-  e->data.value = static_cast<std::uint32_t>(n);
+  Table::Entry* e = t.insert(k, t.hash(k), now, [&](Hot&) { ++evicted; });
+  e->hot.value = static_cast<std::uint32_t>(n);
   return evicted;
 }
 
 bool has(Table& t, std::uint64_t n) {
   const ExactKey k = key(n);
   const Table::Entry* e = t.lookup(k, t.hash(k));
-  return e != nullptr && e->key == k && e->data.value == static_cast<std::uint32_t>(n);
+  return e != nullptr && e->has(k) && e->hot.value == static_cast<std::uint32_t>(n);
 }
 
 TEST(ExactTable, EveryWordOfTheKeyCounts) {
@@ -57,15 +60,34 @@ TEST(ExactTable, EveryWordOfTheKeyCounts) {
   EXPECT_TRUE(has(t, 1));
 }
 
+TEST(ExactTable, KeyWithoutTailIsToldFromKeysWithOne) {
+  Table t{{.max_entries = 1024}};
+  const std::uint32_t hash = 0x12345678;
+  ExactKey head = key(1), both = key(1), other = key(1);
+  head.w[1] |= ExactKey::kHeadOnly;
+  both.w[5] = 7;
+  other.w[6] = 7;
+  for (const ExactKey& k : {head, both, other}) t.insert(k, hash, 0);
+  for (const ExactKey& k : {head, both, other}) {
+    Table::Entry* e = t.lookup(k, hash);
+    ASSERT_NE(e, nullptr);
+    EXPECT_TRUE(std::equal(k.w, k.w + 4, e->head) && std::equal(k.w + 4, k.w + 8, e->tail));
+    Table::Entry* out = nullptr;
+    EXPECT_EQ(t.find_burst(&k, 1, &out, &hash), 1U);
+    EXPECT_EQ(out, e);
+  }
+  EXPECT_EQ(t.lookup(key(1), hash), nullptr) << "its tail is zero, and nobody's else";
+}
+
 TEST(ExactTable, KeysWithEqualHashesAreToldApart) {
   Table t{{.max_entries = 1024}};
   // More than both buckets hold is impossible by nature of the hash; sixteen are not.
   const std::uint32_t hash = 0x12345678;
-  for (std::uint64_t n = 0; n < 8; ++n) t.insert(key(n), hash, 0)->data.value = 100 + n % 8;
+  for (std::uint64_t n = 0; n < 8; ++n) t.insert(key(n), hash, 0)->hot.value = 100 + n % 8;
   for (std::uint64_t n = 0; n < 8; ++n) {
     Table::Entry* e = t.lookup(key(n), hash);
     ASSERT_NE(e, nullptr);
-    EXPECT_EQ(e->data.value, 100 + n);
+    EXPECT_EQ(e->hot.value, 100 + n);
     Table::Entry* out = nullptr;
     const ExactKey k = key(n);
     EXPECT_EQ(t.find_burst(&k, 1, &out, &hash), 1U);
@@ -157,7 +179,7 @@ TEST(ExactTable, FullTableEvictsOldEntriesAndKeepsTheNewOne) {
   EXPECT_EQ(t.evictions(), 0U);
   for (std::uint64_t n = 0; n < 1024; n += 2) {
     Table::Entry* e = t.lookup(key(n), t.hash(key(n)));
-    e->data.last_used = 100;
+    e->hot.last_used = 100;
   }
   std::uint64_t evicted = 0;
   for (std::uint64_t n = 2000; n < 2300; ++n) {
@@ -175,10 +197,10 @@ TEST(ExactTable, SweepVisitsEveryEntryInItsTurn) {
   Table t{{.max_entries = 4096}};
   for (std::uint64_t n = 0; n < 3000; ++n) insert(t, n, static_cast<std::uint32_t>(n));
   std::uint32_t erased = 0;
-  for (int i = 0; i < 300; ++i) erased += t.sweep(10, [](Data& d) { return d.last_used < 1000; });
+  for (int i = 0; i < 300; ++i) erased += t.sweep(10, [](Hot& d) { return d.last_used < 1000; });
   EXPECT_EQ(erased, 1000U);
   for (std::uint64_t n = 0; n < 3000; ++n) ASSERT_EQ(has(t, n), n >= 1000);
-  EXPECT_EQ(t.sweep(1'000'000, [](Data&) { return false; }), 0U);
+  EXPECT_EQ(t.sweep(1'000'000, [](Hot&) { return false; }), 0U);
 }
 
 TEST(ExactTable, ClearForgetsEverythingAndIsUsableAgain) {
@@ -193,7 +215,7 @@ TEST(ExactTable, ClearForgetsEverythingAndIsUsableAgain) {
 TEST(ExactTable, EmptyTableFindsNothing) {
   Table t{{}};
   EXPECT_FALSE(has(t, 1));
-  EXPECT_EQ(t.sweep(100, [](Data&) { return true; }), 0U);
+  EXPECT_EQ(t.sweep(100, [](Hot&) { return true; }), 0U);
 }
 
 }  // namespace
