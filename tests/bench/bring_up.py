@@ -34,15 +34,8 @@ class OpenVswitchSwitch:
 
     def start(self, network):
         self.network = network
-        lab = network.lab
-        self.ovs = sides.OpenVswitch(lab)
-        start = lab.start
-        # Its daemons live in the switch's namespace.
-        lab.start = lambda name, argv, **kw: start(name, ["ip", "netns", "exec", "sw", *argv], **kw)
-        try:
-            self.ovs.boot(dpdk=False)
-        finally:
-            lab.start = start
+        self.ovs = sides.OpenVswitch(sides.InSpace(network.lab, network.sw))
+        self.ovs.boot(dpdk=False)
         self.ovs.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev",
                        "fail_mode=secure", "protocols=OpenFlow10,OpenFlow13",
                        "other-config:hwaddr=02:00:00:00:00:01")

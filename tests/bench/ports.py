@@ -15,19 +15,6 @@ FLOWS = 1024
 _EAL = ["--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m", "512"]
 
 
-class InSpace:
-    """A lab whose processes start in the namespace of the ports."""
-
-    def __init__(self, lab, space):
-        self._lab, self._space = lab, space
-
-    def __getattr__(self, name):
-        return getattr(self._lab, name)
-
-    def start(self, name, argv, **kwargs):
-        return self._space.start(name, *argv, **kwargs)
-
-
 class Bed:
     """Two ports and the peer behind them."""
 
@@ -124,7 +111,7 @@ def once(row, name, seconds):
     """Packets per second that came back through this side."""
     lab = net.Lab()
     bed = Bed(lab, row.kind)
-    side = SIDES[name](InSpace(lab, bed.near))
+    side = SIDES[name](sides.InSpace(lab, bed.near))
     try:
         row.devices = bed.devices("near")
         if row.kind == "af_packet":

@@ -114,14 +114,14 @@ class ControlRow:
 
 
 class FloodRow:
-    """A session through a flood; see flood."""
+    """A session and new connections through a flood; see flood."""
     group = "control"
     unit = "ms"
-    sides = ("lifeline",)
+    sides = ("without", "openvswitch", "lifeline", "lifeline-offload")
 
     def __init__(self, flood, text):
         self.name, self.flood = f"control-flood-{flood}", flood
-        self.text = f"echoes through a flood of {text} into the port that carries them, at rising rates"
+        self.text = f"echoes, connects through a flood of {text} into the port that carries them, at rising rates"
 
 
 class RecoveryRow:

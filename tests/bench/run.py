@@ -1,8 +1,9 @@
 """scripts/bench: figures as ratios, taken in one run on this machine.
 
     sudo scripts/bench --list
-    sudo scripts/bench ROW|GROUP... [--json FILE] [--rounds N] [--seconds N] [--sides A,B]
+    sudo scripts/bench ROW|GROUP... [--json FILE] [--rounds N] [--seconds N] [--samples N] [--sides A,B]
 
+ROW may have wildcards: 'control-flood-*'.
 Each round of a forwarding row runs testpmd (the limit: the same devices, no switching), Open vSwitch with DPDK
 and Lifeline, one after the other, the worker alone on CPU 1. Printed are median, minimum and maximum over the
 rounds, cycles per packet (TSC frequency over packets per second) and the ratio to testpmd. A round in which
@@ -10,6 +11,7 @@ Lifeline dropped or shed a packet is void and repeated; a row with three void ro
 """
 
 import argparse
+import fnmatch
 import json
 import os
 import re
@@ -98,7 +100,7 @@ def bring_up_row(row, wanted, args):
 def control_row(row, wanted, args):
     figures = {}
     if isinstance(row, rows.FloodRow):
-        return flood.measure(row.flood, args.seconds) if wanted else {}
+        return flood.measure(row.flood, wanted, args.samples)
     for phase, f in (control_latency.once() if wanted else {}).items():
         print(f"    {phase:12} {f['seconds']:7.2f} s  {f['echoes']:6} echoes  median {f['median_ms']:.3f}  "
               f"p99 {f['p99_ms']:.3f}  max {f['max_ms']:.3f} ms  longest turn so far {f['longest_turn_us']} us",
@@ -148,7 +150,7 @@ def remotes_row(row, wanted, args):
 def choose(names):
     chosen = []
     for name in names:
-        found = [r for r in rows.ROWS if name in (r.name, r.group)]
+        found = [r for r in rows.ROWS if name == r.group or fnmatch.fnmatchcase(r.name, name)]
         if not found:
             raise SystemExit(f"bench: no row or group '{name}'; scripts/bench --list shows them")
         chosen += [r for r in found if r not in chosen]
@@ -164,6 +166,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="alternating rounds (forwarding)")
     parser.add_argument("--seconds", type=int, default=3, help="measured time of each round")
     parser.add_argument("--bring-ups", type=int, default=20, help="bring-ups of Lifeline")
+    parser.add_argument("--samples", type=int, default=1000, help="echoes, and connects, of each rate (control-flood-*)")
     parser.add_argument("--sides", help="only these, separated by commas")
     args = parser.parse_args()
     if args.list:
@@ -180,7 +183,7 @@ def main():
     table = []
     for row in chosen:
         wanted = [s for s in row.sides if not args.sides or s in args.sides.split(",")]
-        if "lifeline" in wanted:
+        if any(s.startswith("lifeline") for s in wanted):
             switch.binary("lifeline")
         print(f"{row.name}: {row.text}", flush=True)
         began = time.monotonic()

@@ -37,6 +37,19 @@ def ofctl_tx(address, port, version="OpenFlow13"):
     return (began + ended) / 2, int(sent.group(1)), lost
 
 
+class InSpace:
+    """A lab whose processes start in the namespace of the ports."""
+
+    def __init__(self, lab, space):
+        self._lab, self._space = lab, space
+
+    def __getattr__(self, name):
+        return getattr(self._lab, name)
+
+    def start(self, name, argv, **kwargs):
+        return self._space.start(name, *argv, **kwargs)
+
+
 class Testpmd:
     """The limit: the same devices, no switching."""
 
@@ -102,8 +115,8 @@ class OpenVswitch:
     def mgmt(self):
         return f"unix:{self.directory}/br0.mgmt"
 
-    def boot(self, dpdk):
-        """The database and the daemon; ready for vsctl."""
+    def boot(self, dpdk, eal="--no-telemetry -m 2048"):
+        """The database and the daemon; ready for vsctl. `eal`: DPDK's arguments besides the usual ones."""
         process.run(["rm", "-rf", self.directory])
         os.makedirs(self.directory)
         database = f"{self.directory}/conf.db"
@@ -119,8 +132,7 @@ class OpenVswitch:
             self.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
                        f"other_config:dpdk-lcore-mask={1 << MAIN_CPU:#x}",
                        f"other_config:pmd-cpu-mask={1 << WORKER_CPU:#x}",
-                       "other_config:dpdk-extra=--no-huge --legacy-mem --no-shconf --no-pci "
-                       "--no-telemetry -m 2048")
+                       f"other_config:dpdk-extra=--no-huge --legacy-mem --no-shconf --no-pci {eal}")
         self.daemon = self.lab.start("ovs-vswitchd", [
             "taskset", "-c", str(MAIN_CPU), program, f"unix:{self.directory}/db.sock",
             f"--unixctl={self.directory}/vswitchd.ctl"] if dpdk else [

@@ -1,8 +1,10 @@
 """The test NIC (tests/nic) and testpmd, which drives it and other devices."""
 
+import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 
 from . import wait
@@ -19,6 +21,16 @@ def module(directory="/run/lab"):
     if not os.path.exists(path):
         shutil.copy(os.path.join(BUILD, "tests", "nic", MODULE), path)
     return path
+
+
+def telemetry(command):
+    """What a DPDK process answers that was started with --file-prefix=lab."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+        client.settimeout(10)
+        client.connect("/var/run/dpdk/lab/dpdk_telemetry.v2")
+        client.recv(4096)
+        client.send(command.encode())
+        return json.loads(client.recv(65536))[command.split(",")[0]]
 
 
 class Testpmd:

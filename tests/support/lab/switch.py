@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 
 from . import nic as nic_module
 from . import process, wait
@@ -170,12 +169,7 @@ class Switch:
 
     def telemetry(self, command):
         """DPDK's telemetry, as dpdk-telemetry.py asks it (needs telemetry=True)."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
-            client.settimeout(10)
-            client.connect("/var/run/dpdk/lab/dpdk_telemetry.v2")
-            client.recv(4096)
-            client.send(command.encode())
-            return json.loads(client.recv(65536))[command.split(",")[0]]
+        return nic_module.telemetry(command)
 
     # OpenFlow over the management socket ----------------------------------------------------------
 
