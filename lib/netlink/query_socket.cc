@@ -50,6 +50,12 @@ tl::unexpected<Error> system_error(std::string_view call) {
   return make_error("netlink query: {}: {}", call, std::strerror(errno));
 }
 
+void add_hops(Route& route, const Route& more) {
+  for (const Hop& hop : more.hops)
+    if (std::find(route.hops.begin(), route.hops.end(), hop) == route.hops.end())
+      route.hops.push_back(hop);
+}
+
 tl::unexpected<Error> kernel_error(std::string_view what, int error) {
   return make_error("netlink query: {}: {}", what, std::strerror(error));
 }
@@ -190,18 +196,27 @@ Expected<std::vector<Address>> QuerySocket::addresses(std::uint32_t ifindex) {
                     kDumpAttempts);
 }
 
-Expected<Route> QuerySocket::route_to(const IpAddress& destination) {
-  const auto ask = [&](unsigned flags, std::optional<Route>& route) {
-    Request r(RTM_GETROUTE, 0);
-    auto& info = r.extra<rtmsg>();
-    info.rtm_family = family_of(destination);
-    info.rtm_dst_len = destination.is_v4() ? 32 : 128;
-    info.rtm_flags = flags;
-    r.put_ip(RTA_DST, destination);
-    return transact(r.header, [&](auto message) { route = parse_route(message); });
-  };
+Expected<int> QuerySocket::ask_route(const IpAddress& destination,
+                                     const std::optional<IpAddress>& source, unsigned flags,
+                                     std::optional<Route>& route) {
+  Request r(RTM_GETROUTE, 0);
+  auto& info = r.extra<rtmsg>();
+  const std::uint8_t bits = destination.is_v4() ? 32 : 128;
+  info.rtm_family = family_of(destination);
+  info.rtm_dst_len = bits;
+  info.rtm_flags = flags;
+  r.put_ip(RTA_DST, destination);
+  if (source) {
+    info.rtm_src_len = bits;
+    r.put_ip(RTA_SRC, *source);
+  }
+  return transact(r.header, [&](auto message) { route = parse_route(message); });
+}
+
+Expected<Route> QuerySocket::route_from(const IpAddress& destination,
+                                        const std::optional<IpAddress>& source) {
   std::optional<Route> route;
-  const auto error = ask(0, route);
+  const auto error = ask_route(destination, source, 0, route);
   if (!error) return tl::make_unexpected(error.error());
   if (*error != 0) {
     // ENETUNREACH: no route; the others are the answers of unreachable, prohibit and blackhole.
@@ -216,13 +231,29 @@ Expected<Route> QuerySocket::route_to(const IpAddress& destination) {
   // The answer above names one hop, the one chosen for this flow (a redirect included). The entry
   // of the routing table that it came from (Linux 4.14) has all of an ECMP route.
   std::optional<Route> entry;
-  const auto entry_error = ask(RTM_F_FIB_MATCH, entry);
-  if (entry_error && *entry_error == 0 && entry && entry->type == Route::Type::kUnicast) {
-    for (const Hop& hop : entry->hops)
-      if (std::find(route->hops.begin(), route->hops.end(), hop) == route->hops.end())
-        route->hops.push_back(hop);
-  }
+  const auto entry_error = ask_route(destination, source, RTM_F_FIB_MATCH, entry);
+  if (entry_error && *entry_error == 0 && entry && entry->type == Route::Type::kUnicast)
+    add_hops(*route, *entry);
   return *route;
+}
+
+// As connect() does: without a source address the route gives one, and rules about that address
+// ("from 10.0.0.2 lookup mgmt") have the last word.
+Expected<Route> QuerySocket::route_to(const IpAddress& destination) {
+  auto route = route_from(destination, std::nullopt);
+  if (!route || route->type != Route::Type::kUnicast || !route->prefsrc) return route;
+  const auto again = route_from(destination, route->prefsrc);
+  if (!again) return again;
+  if (destination.is_v4()) {
+    const auto source = route->prefsrc;
+    *route = *again;
+    route->prefsrc = source;
+  } else if (again->type == Route::Type::kUnicast) {
+    // Linux sends a SYN over IPv6 by the first answer and what follows, after any change of a
+    // route, by the second.
+    add_hops(*route, *again);
+  }
+  return route;
 }
 
 Expected<std::optional<Neighbour>> QuerySocket::neighbour(const IpAddress& ip,

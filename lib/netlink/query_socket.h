@@ -44,7 +44,8 @@ class QuerySocket {
   // Addresses of one device, or of all (0). At most kMaxDump, then an error.
   Expected<std::vector<Address>> addresses(std::uint32_t ifindex = 0);
 
-  // How this host would reach `destination`, policy rules included. Type kUnreachable is an
+  // How a connection of this host that is bound to no address would reach `destination`: policy
+  // rules included, those about the source address that it would get too. Type kUnreachable is an
   // answer, not an error.
   Expected<Route> route_to(const IpAddress& destination);
 
@@ -69,6 +70,9 @@ class QuerySocket {
   Expected<void> reopen();
   void close();
   Expected<std::optional<Link>> link(std::string_view name, std::uint32_t ifindex);
+  Expected<int> ask_route(const IpAddress& destination, const std::optional<IpAddress>& source,
+                          unsigned flags, std::optional<Route>& route);
+  Expected<Route> route_from(const IpAddress& destination, const std::optional<IpAddress>& source);
   Expected<void> touch_neighbour(const IpAddress& ip, std::uint32_t ifindex, NudState state,
                                  std::uint8_t flags, int* kernel_errno);
 

@@ -280,6 +280,28 @@ TEST_F(AgentTest, AChangedConfigurationIsDueEvenForATimeTakenBeforeIt) {
   EXPECT_LE(agent.next_deadline(), taken);
 }
 
+// The route changes without a word about itself: what is announced is something else.
+TEST_F(AgentTest, EveryKindOfNotificationHasTheRemotesAskedAboutAgain) {
+  bring_up();
+  const Ipv4Address other = Ipv4Address::of(10, 0, 0, 254);
+  kernel.set_neighbour(kGateway, kGatewayMac, NUD_REACHABLE);
+  kernel.set_neighbour(other, kOtherMac, NUD_REACHABLE);
+  const netlink::Event kinds[] = {netlink::RuleEvent{true, false},
+                                  netlink::RuleEvent{true, true},
+                                  netlink::AddressEvent{{kLocalIndex, kGateway, 24}, false},
+                                  netlink::AddressEvent{{kLocalIndex, kGateway, 24}, true},
+                                  netlink::RouteEvent{true, true},
+                                  netlink::LinkEvent{{.index = 99, .name = "x"}, false}};
+  bool by_other = false;
+  for (const netlink::Event& kind : kinds) {
+    by_other = !by_other;
+    kernel.set_route(kController, {{IpAddress{by_other ? other : kGateway}, kLocalIndex}});
+    event(kind);
+    EXPECT_EQ(table.has(Kind::kToNextHopArp, kOtherMac.to_string()), by_other) << kind.index();
+    EXPECT_EQ(table.has(Kind::kToNextHopArp, kGatewayMac.to_string()), !by_other) << kind.index();
+  }
+}
+
 TEST_F(AgentTest, AStormOfNotificationsIsCoalesced) {
   bring_up();
   const int asked = kernel.route_queries;

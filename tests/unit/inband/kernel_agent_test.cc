@@ -79,6 +79,14 @@ void life_of_a_switch() {
   rules_are("abcddeefghi");
   ip("route replace default via 10.0.0.2");
   rules_are("abcdefghi");
+  // Routing by the source address, as on a host of several networks.
+  ip("route add default table 200 via 10.0.0.1");
+  ip("rule add from 10.0.0.9 lookup 200");
+  EXPECT_TRUE(s.run_until([&] { return s.table.has(Kind::kToNextHopArp, kOtherMac.to_string()); }));
+  ip("rule del from 10.0.0.9 lookup 200");
+  EXPECT_TRUE(
+      s.run_until([&] { return s.table.has(Kind::kToNextHopArp, kGatewayMac.to_string()); }));
+  rules_are("abcdefghi");
   ip("link set l0 address 02:00:00:00:00:77");
   EXPECT_TRUE(s.run_until([&] { return s.table.has(Kind::kFromLocalDhcp, "02:00:00:00:00:77"); }));
   EXPECT_EQ(s.agent.status().remotes[0].next_hops[0].device, "l0");

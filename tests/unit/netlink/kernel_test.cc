@@ -131,6 +131,37 @@ TEST(NetlinkKernel, RoutesAsTheKernelWouldSend) {
   });
 }
 
+// A connection that is bound to no address gets its source from the first answer, and is then
+// routed by it: with such rules a host of several networks answers each by the way it was asked.
+TEST(NetlinkKernel, RulesAboutTheSourceAddressCount) {
+  in_namespace([] {
+    make_wire();
+    QuerySocket q = std::move(*QuerySocket::open());
+    const std::uint32_t index = (*q.link_by_name("n0"))->index;
+    const IpAddress other = Ipv4Address::of(10, 9, 0, 3);
+    ip("route add default via 10.9.0.2");
+    ip("route add default table 200 via 10.9.0.3");
+    ip("rule add from 10.9.0.1 lookup 200");
+    EXPECT_THAT(q.route_to(kFar)->hops, ElementsAre(Hop{other, index}));
+    EXPECT_EQ(q.route_to(kFar)->prefsrc, IpAddress{Ipv4Address::of(10, 9, 0, 1)});
+    ip("route replace default table 200 nexthop via 10.9.0.3 nexthop via 10.9.0.4");
+    EXPECT_THAT(q.route_to(kFar)->hops,
+                UnorderedElementsAre(Hop{other, index},
+                                     Hop{IpAddress{Ipv4Address::of(10, 9, 0, 4)}, index}));
+    ip("rule add from 10.9.0.1 prohibit");
+    EXPECT_EQ(q.route_to(kFar)->type, Route::Type::kUnreachable);
+    EXPECT_EQ(q.route_to(kFar)->reason, "Permission denied");
+
+    ip("addr add fd00::1/64 dev n0 nodad");
+    ip("route add 2001:db8::/32 via fd00::2");
+    ip("-6 route add 2001:db8::/32 table 200 via fd00::3");
+    ip("-6 rule add from fd00::1 lookup 200");
+    EXPECT_THAT(q.route_to(*IpAddress::parse("2001:db8::1"))->hops,
+                ElementsAre(Hop{*IpAddress::parse("fd00::2"), index},
+                            Hop{*IpAddress::parse("fd00::3"), index}));
+  });
+}
+
 TEST(NetlinkKernel, EveryHopOfANextHopGroupCounts) {
   in_namespace([] {
     make_wire();
