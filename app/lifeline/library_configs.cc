@@ -56,6 +56,10 @@ ofagent::FailMode fail_mode(const config::Config& config) {
                                                        : ofagent::FailMode::kStandalone;
 }
 
+Duration probe_interval(const config::Config& config, const config::Controller& controller) {
+  return std::chrono::seconds{config.inactivity_probe_of(controller)};
+}
+
 ofagent::AgentConfig agent_config(const config::Config& config) {
   const auto speaks = [&](std::uint8_t version) {
     return std::find(config.openflow_versions.begin(), config.openflow_versions.end(), version) !=
@@ -64,7 +68,11 @@ ofagent::AgentConfig agent_config(const config::Config& config) {
   ofagent::AgentConfig agent;
   agent.tables.max_rules_per_table = config.sizes.flows;
   agent.fail_mode = fail_mode(config);
-  agent.probe_interval = std::chrono::seconds{config.inactivity_probe_s};
+  // The most patient controller's: while it may yet answer the switch is not alone.
+  std::uint32_t probe_s = config.controllers.empty() ? config.inactivity_probe_s : 0;
+  for (const auto& controller : config.controllers)
+    probe_s = std::max(probe_s, config.inactivity_probe_of(controller));
+  agent.probe_interval = std::chrono::seconds{probe_s};
   agent.has_controllers = !config.controllers.empty();
   agent.version_10 = speaks(0x01);
   agent.version_13 = speaks(0x04);

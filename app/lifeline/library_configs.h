@@ -24,6 +24,8 @@ std::vector<port::PortSpec> port_specs(const config::Config& config);
 std::vector<std::pair<flow::PortNo, flow::PortVlan>> port_vlans(const config::Config& config);
 ofagent::SwitchFacts switch_facts(const config::Config& config, MacAddress local_mac);
 ofagent::FailMode fail_mode(const config::Config& config);
+// The silence after which this controller is asked for a sign of life.
+Duration probe_interval(const config::Config& config, const config::Controller& controller);
 ofagent::AgentConfig agent_config(const config::Config& config);
 table::TablesConfig tables_config(const config::Config& config, std::uint32_t n_slots);
 table::FdbConfig fdb_config(const config::Config& config);

@@ -135,8 +135,9 @@ void Switch::Impl::apply_links(const config::Config& before,
                                std::vector<std::string>& failed) {
   const bool tls_changed = config.tls != before.tls;
   const auto stays = [&](const config::Controller& controller) {
-    const bool known = std::find(before.controllers.begin(), before.controllers.end(),
-                                 controller) != before.controllers.end();
+    const bool known =
+        std::any_of(before.controllers.begin(), before.controllers.end(),
+                    [&](const auto& old) { return old.is_same_connection(controller); });
     return known && !(tls_changed && controller.transport == config::Transport::kTls);
   };
   const auto link_of = [&](const config::Controller& controller) {
@@ -164,7 +165,7 @@ void Switch::Impl::apply_links(const config::Config& before,
   }
   for (std::size_t i = 0; i < links.size(); ++i) {
     if (links[i] != nullptr) {
-      links[i]->set_probe_interval(agent_config(config).probe_interval);
+      links[i]->set_probe_interval(probe_interval(config, config.controllers[i]));
       continue;
     }
     links[i] = make_link(config.controllers[i]);

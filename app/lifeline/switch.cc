@@ -180,7 +180,7 @@ std::unique_ptr<control::ControllerLink> Switch::Impl::make_link(
     events = {.remotes_changed = [this] { names_changed(); },
               .unreachable = [this, host] { names->doubt(host); }};
   return std::make_unique<control::ControllerLink>(
-      io, *agent, *inband, clock, target_of(controller), agent_config(config).probe_interval,
+      io, *agent, *inband, clock, target_of(controller), probe_interval(config, controller),
       link_tls, std::move(events));
 }
 

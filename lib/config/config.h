@@ -24,6 +24,7 @@ namespace lifeline::config {
 inline constexpr std::uint16_t kDefaultControllerPort = 6653;
 inline constexpr std::uint16_t kMaxPortNumber = 65279;  // 0xfeff, OpenFlow 1.0's OFPP_MAX - 1
 inline constexpr std::uint16_t kMaxVid = 4094;
+inline constexpr std::uint32_t kMaxInactivityProbe = 3600;  // seconds
 inline constexpr std::uint32_t kMinMtu = 576;
 inline constexpr std::uint32_t kMaxMtu = 9600;
 inline constexpr std::uint32_t kMaxWorkers = 63;
@@ -84,8 +85,13 @@ struct Controller {
   // The name or address that the controller's certificate must carry; "": its host name, else its
   // IP address, if the certificate names any. Only with kTls.
   std::string peer_name;
+  std::optional<std::uint32_t> inactivity_probe_s;  // seconds, 1..3600; unset: that of all
 
   bool operator==(const Controller&) const = default;
+  // The same connection: what else differs, a session takes over.
+  bool is_same_connection(const Controller& o) const {
+    return to_string() == o.to_string() && peer_name == o.peer_name;
+  }
   std::string to_string()
       const;  // "tcp:10.0.0.1:6653", "ssl:[fe80::1]:6653", "tcp:controller.example:6653"
 };
@@ -224,8 +230,11 @@ struct Config {
   FailMode fail_mode = FailMode::kStandalone;  // as Open vSwitch's
   // Seconds of silence, 1..3600, after which a controller is asked for a sign of life. The
   // connection is given up after twice as much; stand-alone forwarding begins after three times as
-  // much.
+  // much as the most patient controller is given.
   std::uint32_t inactivity_probe_s = 5;
+  std::uint32_t inactivity_probe_of(const Controller& controller) const {
+    return controller.inactivity_probe_s.value_or(inactivity_probe_s);
+  }
   // Packet-ins per second, 1..1000000, of each port and reason (and worker): the rest is dropped.
   std::uint32_t packet_in_pps = 5'000;
   std::vector<Listener> listen;  // default: <bridge>.mgmt and .snoop in run_dir

@@ -83,12 +83,12 @@ void dump_workers(const Workers& workers, std::string& out) {
 void dump_controllers(const Config& c, std::string& out) {
   out += c.controllers.empty() ? "controllers: []\n" : "controllers:\n";
   for (const Controller& controller : c.controllers) {
-    if (controller.peer_name.empty()) {
-      out += fmt::format("  - {}\n", quoted(controller.to_string()));
-    } else {
-      out += fmt::format("  - address: {}\n    peer_name: {}\n", quoted(controller.to_string()),
-                         quoted(controller.peer_name));
-    }
+    const bool plain = controller.peer_name.empty() && !controller.inactivity_probe_s;
+    out += fmt::format("  - {}{}\n", plain ? "" : "address: ", quoted(controller.to_string()));
+    if (!controller.peer_name.empty())
+      out += fmt::format("    peer_name: {}\n", quoted(controller.peer_name));
+    if (controller.inactivity_probe_s)
+      out += fmt::format("    inactivity_probe_s: {}\n", *controller.inactivity_probe_s);
   }
 }
 

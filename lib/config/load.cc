@@ -29,7 +29,7 @@ void Loader::load_rest(const Mapping& top) {
     if (const auto which = r_.choice(*node, "fail_mode", {"secure", "standalone"}))
       c_.fail_mode = *which == 0 ? FailMode::kSecure : FailMode::kStandalone;
   }
-  number(top, "inactivity_probe_s", 1, 3600, c_.inactivity_probe_s);
+  number(top, "inactivity_probe_s", 1, kMaxInactivityProbe, c_.inactivity_probe_s);
   number(top, "packet_in_pps", 1, 1'000'000, c_.packet_in_pps);
   load_workers(top);
   number(top, "idle_sleep_us", 0, 10'000, c_.idle_sleep_us);

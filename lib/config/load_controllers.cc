@@ -79,8 +79,10 @@ void Loader::load_controller(const YAML::Node& element, std::string where) {
   YAML::Node address(element);
   std::optional<YAML::Node> name_node;
   std::string name_where;
+  std::optional<std::uint32_t> probe_s;
   if (element.IsMap()) {
-    const Mapping m(r_, element, where, {"address", "peer_name"});
+    const Mapping m(r_, element, where, {"address", "peer_name", "inactivity_probe_s"});
+    number(m, "inactivity_probe_s", 1, kMaxInactivityProbe, probe_s);
     const auto found = m.get("address");
     if (!found)
       return r_.error(element, where, "'address' is missing: {address: \"tcp:10.0.0.1\"}");
@@ -104,6 +106,7 @@ void Loader::load_controller(const YAML::Node& element, std::string where) {
                fmt::format("a name is checked in a certificate, and {} shows none; use ssl:",
                            parsed->to_string()));
   }
+  parsed->inactivity_probe_s = probe_s;
   c_.controllers.push_back(std::move(*parsed));
 }
 

@@ -177,7 +177,12 @@ void ControllerLink::shake_hands(Stream::Socket socket) {
 void ControllerLink::begin_session(Stream::AnySocket socket) {
   session_ = std::make_unique<OfSession>(
       agent_, ofagent::ConnectionKind::kPrimary, clock_, std::move(socket),
-      [this](std::string_view reason) { on_session_end(reason); });
+      [this](std::string_view reason) { on_session_end(reason); }, probe_interval_);
+}
+
+void ControllerLink::set_probe_interval(Duration interval) {
+  probe_interval_ = interval;
+  if (session_) session_->set_probe_interval(interval);
 }
 
 void ControllerLink::on_connect_failed(std::string_view why, Duration delay) {

@@ -88,7 +88,8 @@ class ControllerLink {
   // All that hidden rules must stand for: of the last answer, and old ones (address_list.h).
   std::vector<inband::Remote> remotes() const;
   const resolve::AddressList& addresses() const { return addresses_; }
-  void set_probe_interval(Duration interval) { probe_interval_ = interval; }
+  // Also of a session that stands.
+  void set_probe_interval(Duration interval);
 
  private:
   void connect();

@@ -5,10 +5,10 @@
 namespace lifeline::control {
 
 OfSession::OfSession(ofagent::SwitchAgent& agent, ofagent::ConnectionKind kind, const Clock& clock,
-                     Stream::AnySocket socket, OnEnd on_end)
+                     Stream::AnySocket socket, OnEnd on_end, std::optional<Duration> probe_interval)
     : agent_(agent),
       clock_(clock),
-      id_(agent.add_connection(kind)),
+      id_(agent.add_connection(kind, probe_interval)),
       stream_(std::make_shared<Stream>(std::move(socket), *this)),
       on_end_(std::move(on_end)),
       last_input_(clock.now()) {

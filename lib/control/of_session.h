@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,7 +20,8 @@ class OfSession final : public StreamClient {
   using OnEnd = std::function<void(std::string_view reason)>;
 
   OfSession(ofagent::SwitchAgent& agent, ofagent::ConnectionKind kind, const Clock& clock,
-            Stream::AnySocket socket, OnEnd on_end);
+            Stream::AnySocket socket, OnEnd on_end,
+            std::optional<Duration> probe_interval = std::nullopt);
   ~OfSession() override;
   OfSession(const OfSession&) = delete;
   OfSession& operator=(const OfSession&) = delete;
@@ -31,6 +33,7 @@ class OfSession final : public StreamClient {
   std::uint8_t version() const;
   bool ended() const { return ended_; }
   TimePoint last_input() const { return last_input_; }
+  void set_probe_interval(Duration interval) { agent_.set_probe_interval(id_, interval); }
   // The way to the peer is another: openflow::Channel::extend_probe().
   void extend_probe() { agent_.extend_probe(id_); }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "ofagent/budget.h"
@@ -55,6 +56,8 @@ class Task {
 struct Connection {
   Connection(ConnectionId id_in, ConnectionKind kind_in, const openflow::ChannelConfig& config,
              TimePoint now);
+
+  std::optional<Duration> probe_interval;  // its own
 
   bool is_13() const { return channel.version() == openflow::Version::k13; }
   // True while so much output waits that dumps and requests pause.

@@ -37,10 +37,13 @@ SwitchAgent::SwitchAgent(flow::RuleWriter& writer, Backend& backend, const Clock
 
 SwitchAgent::~SwitchAgent() = default;
 
-ConnectionId SwitchAgent::add_connection(ConnectionKind kind) {
+ConnectionId SwitchAgent::add_connection(ConnectionKind kind,
+                                         std::optional<Duration> probe_interval) {
   const ConnectionId id = ++impl_->last_id;
-  auto connection =
-      std::make_unique<Connection>(id, kind, channel_config(impl_->config, kind), impl_->now());
+  auto channel = channel_config(impl_->config, kind);
+  channel.probe_interval = probe_interval.value_or(channel.probe_interval);
+  auto connection = std::make_unique<Connection>(id, kind, channel, impl_->now());
+  connection->probe_interval = probe_interval;
   if (kind == ConnectionKind::kPrimary) {
     connection->channel.set_monitor(
         [core = impl_.get()](openflow::BytesView message) { core->copy_to_snoops(message); });
@@ -133,7 +136,14 @@ void SwitchAgent::set_fail_mode(FailMode mode) { impl_->set_fail_mode(mode); }
 void SwitchAgent::set_probe_interval(Duration interval) {
   impl_->set_probe_interval(interval);
   for (const auto& [id, c] : impl_->connections)
-    c->channel.set_probe_interval(probe_interval(impl_->config, c->kind));
+    if (!c->probe_interval) c->channel.set_probe_interval(probe_interval(impl_->config, c->kind));
+}
+
+void SwitchAgent::set_probe_interval(ConnectionId id, Duration interval) {
+  Connection* const c = impl_->find(id);
+  if (c == nullptr) return;
+  c->probe_interval = interval;
+  c->channel.set_probe_interval(interval);
 }
 
 void SwitchAgent::extend_probe(ConnectionId id) {

@@ -43,7 +43,8 @@ struct AgentConfig {
   FailMode fail_mode = FailMode::kSecure;
   bool has_controllers = true;  // some primary controller is configured
   // An echo request is sent after this much silence, the connection given up after twice as much.
-  // Without a connection for three times as much, a stand-alone switch takes over.
+  // Without a connection for three times as much, a stand-alone switch takes over. Connections may
+  // have intervals of their own.
   Duration probe_interval = std::chrono::seconds{5};
   bool version_10 = true;  // versions that are offered
   bool version_13 = true;
@@ -84,7 +85,9 @@ class SwitchAgent {
   SwitchAgent& operator=(const SwitchAgent&) = delete;
 
   // -- connections. An id is never used again.
-  ConnectionId add_connection(ConnectionKind kind);
+  // `probe_interval`: its own, in place of AgentConfig's.
+  ConnectionId add_connection(ConnectionKind kind,
+                              std::optional<Duration> probe_interval = std::nullopt);
   // Bytes that came; handled by run().
   void on_bytes(ConnectionId id, std::span<const std::byte> bytes);
   // False: stop reading its socket for now (its requests wait or its output is full).
@@ -119,8 +122,10 @@ class SwitchAgent {
   FailMode fail_mode() const;
   // Without controllers the tables begin anew: one NORMAL rule in stand-alone mode, else nothing.
   void set_fail_mode(FailMode mode);
-  // Also of the connections that stand; see AgentConfig.
+  // Also of the connections that stand and have none of their own; see AgentConfig.
   void set_probe_interval(Duration interval);
+  // Of this connection.
+  void set_probe_interval(ConnectionId id, Duration interval);
   // The way to this peer is another: openflow::Channel::extend_probe().
   void extend_probe(ConnectionId id);
   void set_max_rules_per_table(std::uint32_t n);

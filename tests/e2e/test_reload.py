@@ -31,7 +31,8 @@ class Reload(case.LabTest):
         # One more controller, found by its hidden rules; what needs a restart is named.
         del config["nonsense"]
         config["log_level"] = "debug"
-        config["controllers"] = [self.net.target(), self.net.target(6654)]
+        # The first has another probe interval from now on: its session takes that over.
+        config["controllers"] = [{"address": self.net.target(), "inactivity_probe_s": 30}, self.net.target(6654)]
         config["in_band"] = {"relay_arp": True}
         config["fail_mode"] = "standalone"
         config["sizes"] = {"fdb": 4096, "flows": 2}

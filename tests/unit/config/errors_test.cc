@@ -241,6 +241,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"controllers: [{address: tcp:10.0.0.1, peer_name: a}]",
              "t:1:50: controllers[0].peer_name: a name is checked in a certificate, and "
              "tcp:10.0.0.1:6653 shows none; use ssl:"},
+        Case{"controllers: [{address: tcp:10.0.0.1, inactivity_probe_s: 0}]",
+             "t:1:59: controllers[0].inactivity_probe_s: 0 is not in 1..3600"},
         Case{"controllers: [{adress: x}]",
              "t:1:15: controllers[0]: 'address' is missing: {address: \"tcp:10.0.0.1\"}\n"
              "t:1:16: controllers[0]: unknown key 'adress'; did you mean 'address'?"},

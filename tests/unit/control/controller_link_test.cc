@@ -94,6 +94,16 @@ TEST_F(ControllerLinkTest, ConnectsAndAgreesOnAVersion) {
   EXPECT_EQ(link_->status().last_error, "");
 }
 
+TEST_F(ControllerLinkTest, ItsSessionHasItsProbeInterval) {
+  acceptor_.listen();
+  serve(/*greet=*/true);
+  make_link();
+  run_until([&] { return state() == ConnectionState::kConnected; });
+  run_until([&] { return agent_.next_deadline() < clock_.now() + std::chrono::seconds{6}; });
+  link_->set_probe_interval(std::chrono::hours{1});
+  run_until([&] { return agent_.next_deadline() > clock_.now() + std::chrono::minutes{50}; });
+}
+
 TEST_F(ControllerLinkTest, FindsAListenerThatComesUpLaterSoonerThanAHumanNotices) {
   make_link();  // bound, not listening: refused
   run_until([&] { return link_->status().attempts >= 3; });

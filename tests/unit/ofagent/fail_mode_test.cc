@@ -160,6 +160,22 @@ TEST_F(StandaloneTest, AnotherProbeIntervalMovesTheTakeOver) {
   EXPECT_TRUE(agent.standalone_active());
 }
 
+TEST_F(SecureTest, AConnectionKeepsAProbeIntervalOfItsOwn) {
+  Peer c = primary();
+  agent.set_probe_interval(c.id(), seconds{20});
+  EXPECT_EQ(agent.next_deadline(), clock.now() + seconds{20});
+  agent.set_probe_interval(seconds{1});
+  EXPECT_EQ(agent.next_deadline(), clock.now() + seconds{20});
+  agent.on_closed(c.id());
+  const ConnectionId other = agent.add_connection(ConnectionKind::kPrimary, seconds{7});
+  constexpr std::byte kHello[] = {std::byte{4}, {}, {}, std::byte{8}, {}, {}, {}, std::byte{1}};
+  agent.on_bytes(other, kHello);
+  while (agent.run()) {
+  }
+  EXPECT_FALSE(agent.take_output(other).empty());
+  EXPECT_EQ(agent.next_deadline(), clock.now() + seconds{7});
+}
+
 TEST_F(SecureTest, AnotherProbeIntervalHoldsForConnectionsThatStand) {
   Peer c = primary();
   agent.set_probe_interval(seconds{1});
