@@ -1,5 +1,6 @@
 """net_tap with a kernel that has what its rte_flow needs: the test NIC's profile beside it, and the switch on it."""
 
+import re
 import socket
 
 from lab import case, flow_rules, nic, openflow, switch
@@ -67,18 +68,66 @@ class Tap(case.LabTest):
 
 
 class SwitchOnTap(case.LabTest):
-    def test_the_switch_reaches_its_controller_over_net_tap(self):
-        """The kernel's side of the tap is bridged to the wire of the controller."""
-        space, controller_box = self.lab.namespace("sw"), self.lab.host("ctl", "10.0.0.1/24")
-        space.sysctl("net.ipv4.conf.all.arp_ignore=1")
-        self.lab.wire(space, "p1", controller_box, "eth0")
-        controller_box.configure()
-        controller = openflow.Controller(controller_box).start()
+    """Lifeline on net_tap, whose kernel's side is bridged to the wire of the controller. tc is an independent witness."""
+
+    def tc_rules(self):
+        """{(queue, what flower matches besides): packets so far} of the rules that net_tap made for received frames,
+        as the kernel has them."""
+        text = self.space.run("tc", "-s", "filter", "show", "dev", "dtap0", "parent", "1:").stdout
+        found = {}
+        for rule in re.split(r"^filter (?=.*handle)", text, flags=re.MULTILINE)[1:]:
+            queue = re.search(r"queue_mapping (\d+)", rule)
+            packets = re.search(r"Sent \d+ bytes (\d+) pkt", rule)
+            match = ", ".join(line.strip() for line in rule.split("action order")[0].splitlines()[1:]
+                              if "not_in_hw" not in line and line.strip())
+            if queue and packets:
+                found[(int(queue.group(1)), match)] = int(packets.group(1))
+        return found
+
+    def test_the_session_comes_by_a_control_queue_and_tc_counts_it(self):
+        self.space, box = self.lab.namespace("sw"), self.lab.host("ctl", "10.0.0.1/24")
+        self.space.sysctl("net.ipv4.conf.all.arp_ignore=1")
+        self.lab.wire(self.space, "p1", box, "eth0")
+        box.configure()
+        controller = openflow.Controller(box).start()
+        # persist: the interface outlives the switch, so that what it leaves behind can be seen.
         lifeline = self.watch(switch.Switch(
-            self.lab, space, [], ["tcp:10.0.0.1:6653"], eal=["--vdev=net_tap0,iface=dtap0"],
+            self.lab, self.space, [], ["tcp:10.0.0.1:6653"], eal=["--vdev=net_tap0,iface=dtap0,persist"],
             config={"ports": [{"name": "t1", "device": "net_tap0", "number": 1}]})).start()
-        bridge(space, "dtap0", "p1")
+        bridge(self.space, "dtap0", "p1")
         lifeline.local_static("10.0.0.2/24")
         session = controller.session(timeout=20)
-        session.echo()
         self.assertEqual(lifeline.hidden_letters(), "abcdefghi")
+
+        def port():
+            return lifeline.ctl_json("offload")["ports"][0]
+
+        def steered():
+            """What tc has sent to the control queue."""
+            return sum(n for (queue, _), n in self.tc_rules().items() if queue == port()["control_queue"])
+        self.assertIsNotNone(port()["control_queue"], port()["reason"])
+        self.lab.until(lambda: {r["intent"][1]: r["rung"] for r in port()["rules"]}.get("i") == "exact",
+                       "the rule for what the controller sends stands in the kernel")
+        rules = self.tc_rules()
+        self.assertTrue(any("src_ip 10.0.0.1" in match and "src_port 6653" in match for _, match in rules), rules)
+        before_tc, before = steered(), port()
+        for _ in range(20):
+            session.echo()
+        self.assertGreaterEqual(steered(), before_tc + 20, "tc counts what the controller sends")
+        self.assertGreaterEqual(port()["known"], before["known"] + 20, "it arrives in the control queue")
+        self.assertEqual(port()["unsteered"], before["unsteered"], "nothing of it comes by a data queue")
+
+        # Data goes by the catch-all rule to a data queue, and stays out of the control queue.
+        before_tc, before = self.tc_rules(), port()
+        with box.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+            wire.bind(("eth0", 0))
+            for _ in range(20):
+                wire.send(_MARKER)
+
+        def data():
+            return sum(n for (queue, _), n in self.tc_rules().items() if queue != port()["control_queue"])
+        self.lab.until(lambda: data() >= 20, "tc counts the data")
+        self.assertEqual(port()["foreign"], before["foreign"])
+        lifeline.stop()
+        self.assertTrue(self.space.has_device("dtap0"))
+        self.assertEqual(self.tc_rules(), {}, "nothing is left in the kernel")
