@@ -9,17 +9,10 @@
 #include "base/ip_address.h"
 #include "base/mac_address.h"
 #include "base/mac_prefix.h"
+#include "flow/management_vlan.h"
 #include "flow/port_no.h"
 
 namespace lifeline::flow {
-
-// Which VLAN control traffic lives in.
-struct ManagementVlan {
-  enum class Kind : std::uint8_t { kUntagged, kVid, kAny };
-  Kind kind = Kind::kUntagged;  // kUntagged includes priority tags (VID 0)
-  std::uint16_t vid = 0;        // with kVid, 1..4094
-  bool operator==(const ManagementVlan&) const = default;
-};
 
 // A remote as the guards see it.
 struct GuardedRemote {

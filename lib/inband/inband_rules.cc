@@ -37,16 +37,6 @@ void add_once(std::vector<T>& list, const T& value) {
   if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
 }
 
-void add_vlan(Match& m, const flow::ManagementVlan& vlan) {
-  using Vlan = flow::ManagementVlan::Kind;
-  if (vlan.kind == Vlan::kAny) return;
-  if (vlan.kind == Vlan::kVid)
-    m.vlan_vid(vlan.vid);
-  else
-    m.vlan_none_or_priority();
-  m.mask.inner_vlan = 0xff;
-}
-
 Match arp(std::uint16_t op) {
   Match m;
   m.eth_type(packet::kEthTypeArp).arp_op(op);
@@ -71,7 +61,7 @@ class Collector {
   explicit Collector(const flow::ManagementVlan& vlan) : vlan_(vlan) {}
 
   void add(Kind kind, Match match, const std::string& why) {
-    add_vlan(match, vlan_);
+    vlan_.narrow(match);
     merge({kind, match, kind_priority(kind), {why}});
   }
 

@@ -55,17 +55,6 @@ std::optional<SteeringValue> value_of(Kind kind) {
 
 bool is_from_remote(char letter) { return letter == 'i' || letter == 'w'; }
 
-// As in inband_rules.cc, whose matches bring theirs along.
-void add_vlan(Match& m, const flow::ManagementVlan& vlan) {
-  using Vlan = flow::ManagementVlan::Kind;
-  if (vlan.kind == Vlan::kAny) return;
-  if (vlan.kind == Vlan::kVid)
-    m.vlan_vid(vlan.vid);
-  else
-    m.vlan_none_or_priority();
-  m.inner_vlan(false);
-}
-
 Match udp(std::uint16_t eth_type, std::uint16_t from, std::uint16_t to) {
   Match m;
   m.eth_type(eth_type).ip_proto(packet::kProtoUdp).tp_src(from).tp_dst(to);
@@ -100,7 +89,7 @@ class Collector {
          .to_local_port = names_dst && facts_.local_mac && match.key.eth_dst == *facts_.local_mac});
   }
   void guard(const char* name, SteeringValue value, Match match) {
-    add_vlan(match, facts_.vlan);
+    facts_.vlan.narrow(match);
     add(fmt::format("guard {}", name), 0, value, match);
   }
   std::vector<SteeringIntent> take() {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <random>
+#include <vector>
 
 namespace lifeline::test {
 
@@ -23,6 +24,10 @@ class Random {
     return std::uniform_int_distribution<std::size_t>(0, n - 1)(engine_);
   }
   std::uint8_t u8() { return static_cast<std::uint8_t>(engine_()); }
+  template <class T>
+  const T& pick(const std::vector<T>& list) {  // not empty
+    return list[below(list.size())];
+  }
   bool one_in(std::size_t n) { return below(n) == 0; }
   std::mt19937_64& engine() { return engine_; }
 

@@ -148,11 +148,6 @@ TEST(ControlQueue, ControlTrafficByADataQueueIsNoticedByLetter) {
 using offload::test::FakeNic;
 using Random = lifeline::test::Random;
 
-template <class T>
-const T& pick(const std::vector<T>& list, Random& random) {
-  return list[random.below(list.size())];
-}
-
 // Of the world of InbandSwitch, so that rules, guards and NIC rules are hit and narrowly missed.
 Frame random_frame(Random& random) {
   const std::vector<MacAddress> macs{kLocalMac, kGatewayMac, kHostA, kHostB,
@@ -160,23 +155,23 @@ Frame random_frame(Random& random) {
   const std::vector<Ipv4Address> ips{kIpA, kIpB, kLocalIp, kGatewayIp, kController};
   const std::vector<std::uint16_t> tcp_ports{6653, 6633, 80, 40000};
   const std::vector<std::uint16_t> udp_ports{67, 68, 53, 1000};
-  MacAddress src = pick(macs, random);
+  MacAddress src = random.pick(macs);
   if (src.is_multicast()) src = kHostA;
   PacketBuilder b;
-  b.eth(src, pick(macs, random));
+  b.eth(src, random.pick(macs));
   if (random.one_in(8)) b.vlan(static_cast<std::uint16_t>(random.below(3)));
   switch (random.below(4)) {
     case 0:
-      b.arp(static_cast<std::uint16_t>(1 + random.below(2)), src, pick(ips, random),
-            pick(macs, random), pick(ips, random));
+      b.arp(static_cast<std::uint16_t>(1 + random.below(2)), src, random.pick(ips),
+            random.pick(macs), random.pick(ips));
       break;
     case 1:
-      b.ipv4(pick(ips, random), pick(ips, random))
-          .udp(pick(udp_ports, random), pick(udp_ports, random));
+      b.ipv4(random.pick(ips), random.pick(ips))
+          .udp(random.pick(udp_ports), random.pick(udp_ports));
       break;
     default:
-      b.ipv4(pick(ips, random), pick(ips, random))
-          .tcp(pick(tcp_ports, random), pick(tcp_ports, random),
+      b.ipv4(random.pick(ips), random.pick(ips))
+          .tcp(random.pick(tcp_ports), random.pick(tcp_ports),
                random.one_in(3) ? packet::kTcpSyn : packet::kTcpAck);
   }
   return b.build(60);
@@ -190,7 +185,7 @@ flow::Rule random_rule(Random& random) {
   flow::ActionList actions;
   const std::vector<PortNo> outputs{
       1, 2, 3, flow::kPortNormal, flow::kPortLocal, flow::kPortFlood, flow::kPortController};
-  if (!random.one_in(5)) actions.push_back(flow::Output{pick(outputs, random)});
+  if (!random.one_in(5)) actions.push_back(flow::Output{random.pick(outputs)});
   return TestSwitch::rule(m, static_cast<std::uint32_t>(random.below(65536)), actions);
 }
 

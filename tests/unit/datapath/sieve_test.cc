@@ -42,11 +42,6 @@ inband::Facts facts_of(flow::ManagementVlan vlan, bool relay, bool strict) {
   return facts;
 }
 
-template <class T>
-const T& pick(const std::vector<T>& list, Random& random) {
-  return list[random.below(list.size())];
-}
-
 // What is near the rules: their addresses and ports, their neighbours' too.
 Frame random_frame(Random& random) {
   const std::vector<MacAddress> macs{kLocalMac, kGatewayMac, kHostA, kHostB,
@@ -57,7 +52,7 @@ Frame random_frame(Random& random) {
   const std::vector<std::uint16_t> ports{6653, 67, 68, 546, 547, 40000};
   const std::vector<std::uint8_t> types{2, 128, 130, 131, 133, 134, 135, 136, 143};
   PacketBuilder b;
-  b.eth(pick(macs, random), pick(macs, random));
+  b.eth(random.pick(macs), random.pick(macs));
   for (std::size_t tags = random.below(3); tags != 0 && random.one_in(2); --tags)
     b.vlan(random.one_in(2) ? 7 : 0, 0,
            random.one_in(2) ? packet::kEthTypeVlan : packet::kEthTypeQinQ);
@@ -65,25 +60,25 @@ Frame random_frame(Random& random) {
   const std::size_t kind = random.below(8);
   if (kind == 0)
     return b
-        .arp(static_cast<std::uint16_t>(1 + random.below(2)), pick(macs, random), pick(ips, random),
-             pick(macs, random), pick(ips, random))
+        .arp(static_cast<std::uint16_t>(1 + random.below(2)), random.pick(macs), random.pick(ips),
+             random.pick(macs), random.pick(ips))
         .build(60);
   if (kind < 4) {
-    b.ipv4(pick(ips, random), pick(ips, random));
+    b.ipv4(random.pick(ips), random.pick(ips));
   } else {
-    b.ipv6(pick(ips6, random), pick(ips6, random), hops);
+    b.ipv6(random.pick(ips6), random.pick(ips6), hops);
     if (random.one_in(8)) b.ext_header(random.one_in(2) ? 0 : 60);
   }
   switch (kind) {
     case 1: return b.icmp(3, static_cast<std::uint8_t>(3 + random.below(2))).build(60);
-    case 5: return b.icmpv6(pick(types, random), 0).payload_bytes(20).build(60);
+    case 5: return b.icmpv6(random.pick(types), 0).payload_bytes(20).build(60);
     case 6:
-      if (random.one_in(2)) return b.neighbor_solicitation(pick(ips6, random), {}).build(60);
-      return b.neighbor_advertisement(pick(ips6, random), {}).build(60);
+      if (random.one_in(2)) return b.neighbor_solicitation(random.pick(ips6), {}).build(60);
+      return b.neighbor_advertisement(random.pick(ips6), {}).build(60);
     default: break;
   }
-  const std::uint16_t src = pick(ports, random);
-  const std::uint16_t dst = pick(ports, random);
+  const std::uint16_t src = random.pick(ports);
+  const std::uint16_t dst = random.pick(ports);
   return (random.one_in(2) ? b.udp(src, dst) : b.tcp(src, dst)).payload_bytes(20).build(60);
 }
 

@@ -2,27 +2,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <sched.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <functional>
 
 #include "inband/agent.h"
 #include "netlink/event_socket.h"
 #include "support/log_capture.h"
+#include "support/namespace.h"
 #include "unit/inband/fakes.h"
 
 namespace lifeline::inband {
 namespace {
 
-constexpr int kSkipped = 77;
-
-void ip(const std::string& command) {
-  EXPECT_EQ(std::system(("ip " + command).c_str()), 0) << "ip " << command;
-}
+using test::ip;
 
 // What the control lcore does with the agent, around epoll instead of its own loop.
 struct Switch {
@@ -102,22 +94,7 @@ void life_of_a_switch() {
   rules_are("");
 }
 
-TEST(AgentOnTheKernel, RulesFollowTheKernelThroughALife) {
-  std::fflush(nullptr);
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) _exit(kSkipped);
-    life_of_a_switch();
-    std::fflush(nullptr);
-    _exit(testing::Test::HasFailure() ? 1 : 0);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFEXITED(status));
-  if (WEXITSTATUS(status) == kSkipped) GTEST_SKIP() << "not permitted to make a namespace";
-  EXPECT_EQ(WEXITSTATUS(status), 0) << "see the failures above";
-}
+TEST(AgentOnTheKernel, RulesFollowTheKernelThroughALife) { test::in_namespace(life_of_a_switch); }
 
 }  // namespace
 }  // namespace lifeline::inband

@@ -3,53 +3,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <sched.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <functional>
 
 #include "netlink/event_socket.h"
 #include "netlink/query_socket.h"
+#include "support/namespace.h"
 
 #include <linux/neighbour.h>
 
 namespace lifeline::netlink {
 namespace {
 
+using test::in_namespace;
+using test::ip;
 using testing::ElementsAre;
 using testing::UnorderedElementsAre;
-
-constexpr int kSkipped = 77;
-
-// Runs `body` in a child with a fresh network namespace. Failures in it become the test's.
-void in_namespace(const std::function<void()>& body) {
-  std::fflush(nullptr);
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
-      std::fprintf(stderr, "unshare: %s\n", std::strerror(errno));
-      _exit(kSkipped);
-    }
-    body();
-    std::fflush(nullptr);
-    _exit(testing::Test::HasFailure() ? 1 : 0);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFEXITED(status));
-  if (WEXITSTATUS(status) == kSkipped) GTEST_SKIP() << "not permitted to make a namespace";
-  EXPECT_EQ(WEXITSTATUS(status), 0) << "see the failures above";
-}
-
-void ip(const std::string& command) {
-  EXPECT_EQ(std::system(("ip " + command).c_str()), 0) << "ip " << command;
-}
 
 // Two ends of a wire: n0 with 10.9.0.1/24, and n1, whose other side answers for nobody.
 void make_wire() {
