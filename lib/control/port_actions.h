@@ -28,6 +28,7 @@ class PortActions {
   virtual void remove(flow::PortNo number, Done done) = 0;
   virtual void restart(flow::PortNo number, Done done) = 0;
   virtual void on_device_event(port::PortSet::OnDeviceEvent call) = 0;
+  virtual void on_arrival(port::PortSet::OnArrival call) = 0;
   // As controllers know it; nullopt: there is no such port.
   virtual std::optional<ofagent::PortInfo> info(flow::PortNo number) const = 0;
   virtual std::uint32_t mtu(flow::PortNo number) const = 0;  // IP, in bytes; 0: no such port
@@ -59,6 +60,7 @@ class SwitchPorts final : public PortActions {
   void on_device_event(port::PortSet::OnDeviceEvent call) override {
     p_.ports.on_device_event(std::move(call));
   }
+  void on_arrival(port::PortSet::OnArrival call) override { p_.ports.on_arrival(std::move(call)); }
   std::optional<ofagent::PortInfo> info(flow::PortNo number) const override {
     return p_.backend.port(number);
   }

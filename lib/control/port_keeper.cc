@@ -31,9 +31,13 @@ bool differs(const port::PortSpec& a, port::PortSpec b) {
 PortKeeper::PortKeeper(PortActions& actions, const Clock& clock) : do_(actions), clock_(clock) {
   do_.on_device_event(
       [this](flow::PortNo number, port::DeviceEvent event) { device_event(number, event); });
+  do_.on_arrival([this](const std::string& device) { device_came(device); });
 }
 
-PortKeeper::~PortKeeper() { do_.on_device_event({}); }
+PortKeeper::~PortKeeper() {
+  do_.on_device_event({});
+  do_.on_arrival({});
+}
 
 void PortKeeper::begin(const std::vector<port::PortSpec>& wanted,
                        const std::vector<port::AbsentPort>& absent) {
@@ -97,6 +101,18 @@ void PortKeeper::interfaces_changed() {
     if (!port.wanted || !lives_on_an_interface(*port.wanted)) continue;
     if (port.state == State::kAbsent)
       port.next_try = std::min(port.next_try, port.last_try + kEventPause);
+    port.saw_event = true;
+  }
+  look_for_next_try();
+}
+
+// Who binds it to vfio-pci (udev, an operator) has heard of it when we have: soon, then ever less
+// often, as at the beginning.
+void PortKeeper::device_came(const std::string& device) {
+  for (auto& [name, port] : known_) {
+    if (!port.wanted || port::device_name(port.wanted->device) != device) continue;
+    port.pause = {};
+    if (port.state == State::kAbsent) port.next_try = clock_.now() + kEventPause;
     port.saw_event = true;
   }
   look_for_next_try();
@@ -220,6 +236,8 @@ void PortKeeper::left(const std::string& name, const Expected<void>&) {
   Port& port = known_.at(name);
   port.state = State::kAbsent;
   port.next_try = clock_.now();
+  // The kernel is taking the device away: nobody is to open it meanwhile.
+  if (std::exchange(port.is_unplugged, false) && port.wanted) port.next_try += kFirstPause;
   step(name);
 }
 
@@ -262,6 +280,7 @@ void PortKeeper::device_event(flow::PortNo port_no, port::DeviceEvent event) {
   log::warn("control", "port {} ({}): its device {} is gone; it is taken again when it is there",
             port_no, name, it->second.spec.device);
   it->second.reason = "its device is gone";
+  it->second.is_unplugged = !lives_on_an_interface(it->second.spec);
   leave(name, it->second);
 }
 

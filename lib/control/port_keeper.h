@@ -4,7 +4,8 @@
 // Desired state and difference. Each port is a small state machine that does one thing at a time on
 // the device thread (port::PortSet::request_*) and then looks again at what is wanted. A port whose
 // device is gone, or does not start, is tried again after 1 s, ever less often up to 8 s, and at
-// once when an interface of the kernel comes or goes. It keeps its OpenFlow number.
+// once when an interface of the kernel comes or goes or the device is plugged in. It keeps its
+// OpenFlow number.
 //
 // Who is told: controllers, of each port that comes and goes (port status ADD and DELETE) or is
 // restarted (MODIFY); the datapath, which looks again at what it cached; the FDB, which forgets who
@@ -67,8 +68,9 @@ class PortKeeper {
     port::PortSpec spec;                   // as it is, or was last tried
     std::optional<port::PortSpec> wanted;  // unset: it is to go
     bool wants_reset = false;
-    std::string reason;     // of kAbsent, once it was tried
-    std::uint32_t mtu = 0;  // IP, in bytes; 0: it was never there
+    bool is_unplugged = false;  // it goes for that
+    std::string reason;         // of kAbsent, once it was tried
+    std::uint32_t mtu = 0;      // IP, in bytes; 0: it was never there
     TimePoint last_try{};
     TimePoint next_try{};
     bool saw_event = false;                 // interfaces_changed() during a try
@@ -85,6 +87,7 @@ class PortKeeper {
   void restarted(const std::string& name, const Expected<void>& result);
   void failed(Port& port, const std::string& reason);
   void device_event(flow::PortNo port_no, port::DeviceEvent event);
+  void device_came(const std::string& device);
   void look_for_next_try();
   void look_at_mtus();
   void settle(const std::string& name);

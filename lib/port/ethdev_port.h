@@ -38,8 +38,6 @@ struct DeviceLimits {
   std::uint16_t reta_size = 0;  // 0: no redirection table
 };
 
-// The name DPDK knows a device by: the arguments cut off, a PCI address with its domain.
-std::string device_name(const std::string& device);
 // The value of `key=` in device arguments, empty when it is not there. Pure.
 std::string device_argument(std::string_view arguments, std::string_view key);
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "port/device_thread.h"
 #include "port/ethdev_port.h"
+#include "port/hot_plug.h"
 
 namespace lifeline::port {
 namespace {

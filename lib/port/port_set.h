@@ -33,8 +33,8 @@
 // Coming and going. A port that goes is out of the view at once; its device is closed when each
 // reader has let go of the view that had it, on the device thread. A port that is restarted keeps
 // its place in the view, unusable, and its status, with the link down. That a device is gone is
-// seen by a link refresh or said by its driver; what is done about it is the caller's
-// (on_device_event()).
+// seen by a link refresh or said by its driver, its bus or the kernel (hot_plug.h); what is done
+// about it is the caller's (on_device_event()).
 #pragma once
 
 #include <atomic>
@@ -63,6 +63,10 @@ namespace lifeline::port {
 
 class EthdevPort;
 class DeviceThread;
+class HotPlug;
+
+// The name DPDK knows a device by: the arguments cut off, a PCI address with its domain. Pure.
+std::string device_name(const std::string& device);
 
 struct PortSpec {
   std::string name;
@@ -172,6 +176,10 @@ class PortSet {
   // What happens to the devices of the ports; from DeviceThread::poll() and refresh_links().
   using OnDeviceEvent = std::function<void(flow::PortNo, DeviceEvent)>;
   void on_device_event(OnDeviceEvent call) { on_device_event_ = std::move(call); }
+  // A device has been plugged in, by device_name(); from DeviceThread::poll(). It may not be usable
+  // yet (hot_plug.h).
+  using OnArrival = std::function<void(const std::string& device)>;
+  void on_arrival(OnArrival call) { on_arrival_ = std::move(call); }
   void request_link_refresh(std::function<void(std::vector<flow::PortNo>)> done);
   // A port whose NIC may be given rules. `life` names the port's time with its device: where it is
   // another one, the NIC has no rules.
@@ -269,6 +277,7 @@ class PortSet {
   void start_all(Opening& opening);
   void watch(const std::shared_ptr<EthdevPort>& port);
   void device_event(std::uint64_t life, DeviceEvent event);
+  void device_goes(const std::string& device);
   void fill_entry(PortEntry& entry, const EthdevPort& port) const;
   void give_up_index(PortView& next, const EthdevPort& port);
   std::shared_ptr<EthdevPort> set_aside(flow::PortNo port_no);
@@ -321,8 +330,10 @@ class PortSet {
   std::map<std::string, std::string> made_from_;
   std::map<std::string, rte_mempool*> had_pool_;
   OnDeviceEvent on_device_event_;
+  OnArrival on_arrival_;
   std::optional<PortStatus> local_;
   DeviceThread* thread_ = nullptr;
+  std::unique_ptr<HotPlug> hot_plug_;  // while there is a thread
   std::atomic<const PortView*> view_{nullptr};
 };
 

@@ -5,6 +5,7 @@
 
 #include "port/device_thread.h"
 #include "port/ethdev_port.h"
+#include "port/hot_plug.h"
 #include "port/port_set.h"
 
 namespace lifeline::port {
@@ -33,6 +34,16 @@ std::shared_ptr<Once> once(PortSet::Done done) { return std::make_shared<Once>(s
 
 void PortSet::use(DeviceThread* thread) {
   thread_ = thread;
+  hot_plug_.reset();
+  if (thread != nullptr)
+    hot_plug_ =
+        std::make_unique<HotPlug>(*thread, [this](const std::string& device, PlugEvent event) {
+          if (event == PlugEvent::kGoes) {
+            device_goes(device);
+          } else if (on_arrival_) {
+            on_arrival_(device);
+          }
+        });
   for (const auto& port : ports_) {
     if (thread != nullptr) {
       watch(port);
@@ -56,6 +67,15 @@ void PortSet::device_event(std::uint64_t life, DeviceEvent event) {
   for (const auto& port : ports_) {
     if (port->life() != life) continue;
     if (on_device_event_) on_device_event_(port->status().port_no, event);
+    return;
+  }
+}
+
+// One that is being restarted is not told: vfio-pci asks again.
+void PortSet::device_goes(const std::string& device) {
+  for (const auto& port : ports_) {
+    if (device_name(port->spec().device) != device) continue;
+    if (on_device_event_) on_device_event_(port->status().port_no, DeviceEvent::kGone);
     return;
   }
 }

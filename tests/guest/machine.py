@@ -11,11 +11,14 @@ The kernel comes from Debian's linux-image-amd64, downloaded and unpacked, not i
 import glob
 import gzip
 import hashlib
+import json
 import os
 import shlex
 import shutil
+import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "lifeline-guest")
@@ -150,26 +153,64 @@ def build():
     return kernel, version, _initrd(kernel, version)
 
 
-def _network(nics, iommu):
-    """Arguments for emulated NICs, each behind a root port of its own (so in an IOMMU group of its own), all on one
-    hub inside QEMU."""
+class _Monitor(threading.Thread):
+    """Hands what the guest asks of QEMU to QEMU: `share`/request holds a command of QMP, `share`/answer then the
+    answer. The guest renames the first into place, and so does this."""
+
+    ALLOWED = ("device_add", "device_del")
+
+    def __init__(self, share, path):
+        super().__init__(daemon=True)
+        self.share, self.path, self.ended = share, path, threading.Event()
+
+    def run(self):
+        request, answer = (os.path.join(self.share, name) for name in ("request", "answer"))
+        while not self.ended.wait(0.05):
+            if not os.path.exists(request):
+                continue
+            text = _read(request)
+            os.unlink(request)
+            with open(answer + ".new", "w", encoding="utf-8") as file:
+                json.dump(self._ask(json.loads(text)), file)
+            os.rename(answer + ".new", answer)
+
+    def _ask(self, command):
+        if command["execute"] not in self.ALLOWED:
+            return {"error": "not for the guest"}
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(10)
+            client.connect(self.path)
+            lines = client.makefile("r", encoding="utf-8")
+            lines.readline()  # the greeting
+            for one in ({"execute": "qmp_capabilities"}, command):
+                client.sendall(json.dumps(one).encode())
+                while "event" in (answer := json.loads(lines.readline())):
+                    pass
+        return answer
+
+
+def _network(nics, iommu, plug):
+    """Arguments for emulated NICs (kind, hub), each behind a root port of its own (so in an IOMMU group of its own),
+    on hubs inside QEMU. `plug`: a root port `plug` with nothing behind it, and a netdev `plug` on that hub."""
     arguments = []
     if iommu:
         arguments += ["-device", "intel-iommu,intremap=on,caching-mode=on"]
-    for i, kind in enumerate(nics):
+    if plug is not None:
+        arguments += ["-netdev", f"hubport,id=plug,hubid={plug}", "-device", "pcie-root-port,id=plug,chassis=99,slot=99"]
+    for i, (kind, hub) in enumerate(nics):
         device = "virtio-net-pci" if kind == "virtio" else kind
         if kind == "virtio" and iommu:
             device += ",iommu_platform=on,disable-legacy=on,ats=on"
-        arguments += ["-netdev", f"hubport,id=hub{i},hubid=0",
+        arguments += ["-netdev", f"hubport,id=hub{i},hubid={hub}",
                       "-device", f"pcie-root-port,id=port{i},chassis={i + 1},slot={i + 1}",
                       "-device", f"{device},netdev=hub{i},mac=52:54:00:00:00:{i + 1:02x},bus=port{i},romfile="]
     return arguments
 
 
-def run(command, share, nics=(), iommu=False, memory_mb=2048, timeout=300):
+def run(command, share, nics=(), iommu=False, plug=None, memory_mb=2048, timeout=300):
     """Boots, runs the shell command as root, and returns (its exit status, its output, seconds).
 
-    `share`: a folder that the guest sees as /guest, read and write. Status None: the guest did not finish in
+    `share`: a folder that the guest sees as /guest, read and write; there it asks QEMU (_Monitor). Status None: the guest did not finish in
     `timeout` seconds; the output then ends with the kernel's last lines.
     """
     kernel, version, initrd = build()
@@ -193,13 +234,18 @@ def run(command, share, nics=(), iommu=False, memory_mb=2048, timeout=300):
             "-kernel", f"{kernel}/boot/vmlinuz-{version}", "-initrd", initrd, "-append", append,
             *plan9("root", "/", ",readonly=on,multidevs=remap"),
             *plan9("modules", f"{kernel}/lib/modules", ",readonly=on"), *plan9("share", share, ""),
-            *_network(nics, iommu)]
+            "-qmp", f"unix:{share}/qmp,server=on,wait=off", *_network(nics, iommu, plug)]
+    monitor = _Monitor(share, f"{share}/qmp")
+    monitor.start()
     began = time.monotonic()
     try:
         subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                        timeout=timeout, check=False)
     except subprocess.TimeoutExpired:
         pass
+    finally:
+        monitor.ended.set()
+        monitor.join()
     seconds = time.monotonic() - began
     text = _read(output)
     if os.path.exists(status_path):

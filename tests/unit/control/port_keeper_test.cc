@@ -49,6 +49,7 @@ class FakePorts final : public PortActions {
                         }});
   }
   void on_device_event(port::PortSet::OnDeviceEvent call) override { event = std::move(call); }
+  void on_arrival(port::PortSet::OnArrival call) override { came = std::move(call); }
   std::optional<ofagent::PortInfo> info(flow::PortNo number) const override {
     if (!there.contains(number)) return std::nullopt;
     return ofagent::PortInfo{.number = number};
@@ -85,6 +86,7 @@ class FakePorts final : public PortActions {
   std::deque<Request> requests;
   std::vector<std::string> told;
   port::PortSet::OnDeviceEvent event;
+  port::PortSet::OnArrival came;
 };
 
 port::PortSpec spec_of(flow::PortNo number, std::optional<std::uint32_t> mtu = {}) {
@@ -188,6 +190,42 @@ TEST_F(PortKeeperTest, AnInterfaceThatChangesDuringATryIsReasonForAnotherSoon) {
   ports.finish("add 1", make_error(kMissing));
   expect_try_after(100ms);
   EXPECT_GE(keeper->next_deadline(), clock.now() + 1s) << "the try's own events are no news";
+}
+
+TEST_F(PortKeeperTest, ADeviceThatIsPluggedInIsTriedAtOnceAndThenFromOneSecondOn) {
+  port::PortSpec nic = spec_of(1);
+  nic.device = "03:00.0";
+  test::ExpectLog(kMissing);
+  keeper->begin({nic}, {{nic, kMissing}});
+  for (const Duration pause : {1s, 2s, 4s}) expect_try_after(pause);
+  ports.came("0000:04:00.0");
+  expect_try_after(8s);
+  ports.came("0000:03:00.0");
+  expect_try_after(100ms);  // nobody has bound it yet
+  for (const Duration pause : {1s, 2s}) expect_try_after(pause);
+  after(4s);
+  ports.finish("add 1");
+  EXPECT_THAT(ports.told, ElementsAre("ADD 1"));
+}
+
+TEST_F(PortKeeperTest, ADeviceThatIsBeingUnpluggedIsLeftAloneForASecond) {
+  port::PortSpec nic = spec_of(1);
+  nic.device = "0000:03:00.0";
+  ports.there = {{1, nic}};
+  keeper->begin({nic}, {});
+  lose_device(1);
+  ports.finish("remove 1");
+  EXPECT_THAT(ports.requests, IsEmpty());
+  for (const Duration pause : {1s, 1s, 2s}) expect_try_after(pause);
+  // But for one that comes meanwhile.
+  after(4s);
+  ports.finish("add 1");
+  test::ExpectLog("is gone");
+  ports.event(1, port::DeviceEvent::kGone);
+  ports.finish("remove 1");
+  ports.came("0000:03:00.0");
+  expect_try_after(100ms);
+  EXPECT_THAT(ports.told, ElementsAre("DELETE 1", "ADD 1", "DELETE 1"));
 }
 
 TEST_F(PortKeeperTest, InterfacesOfTheKernelSayNothingOfPciDevices) {

@@ -1,4 +1,6 @@
 // Ports that come, go and are restarted while the switch runs.
+#define ALLOW_EXPERIMENTAL_API  // rte_dev_event_callback_process
+
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <rte_dev.h>
@@ -220,6 +222,24 @@ TEST_F(PortLife, WhatDriversSayIsHeardOnTheControlLcore) {
   request(&PortSet::request_remove, 1);
   add(null_port("a", "net_null1", 1));
   EXPECT_EQ(events_.size(), 2u);
+}
+
+TEST_F(PortLife, DevicesThatArePluggedInAndOutAreHeardOnTheControlLcore) {
+  std::vector<std::string> came;
+  set_->on_arrival([&came](const std::string& device) { came.push_back(device); });
+  open({null_port("a", "net_null1,size=100", 1)});
+  rte_dev_event_callback_process("net_null2", RTE_DEV_EVENT_REMOVE);  // nobody's
+  rte_dev_event_callback_process("net_null1", RTE_DEV_EVENT_REMOVE);
+  rte_dev_event_callback_process("0000:03:00.0", RTE_DEV_EVENT_ADD);
+  EXPECT_TRUE(events_.empty() && came.empty()) << "not on EAL's thread";
+  while (came.empty()) {
+    pollfd p{thread_->fd(), POLLIN, 0};
+    ASSERT_EQ(poll(&p, 1, 5000), 1);
+    thread_->poll();
+  }
+  ASSERT_EQ(events_.size(), 1u);
+  EXPECT_EQ(events_[0], std::pair(flow::PortNo{1}, DeviceEvent::kGone));
+  EXPECT_EQ(came[0], "0000:03:00.0");
 }
 
 TEST_F(PortLife, AnAnswerThatNobodyFetchesIsAnError) {
