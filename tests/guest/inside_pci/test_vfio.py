@@ -7,31 +7,7 @@ import re
 import signal
 
 from lab import case, openflow, process, switch, wait
-
-# As machine.run() makes them, on two wires: the first three on one, where the third stays with the kernel, for the
-# controller; the fourth on the other, with what is plugged in.
-NICS = {"e1000e": "52:54:00:00:00:01", "virtio": "52:54:00:00:00:02"}
-WIRE = "52:54:00:00:00:03"
-FAR_WIRE = "52:54:00:00:00:04"
-PLUGGED = "52:54:00:00:00:05"
-
-
-def find(mac):
-    """(interface, PCI address) of the NIC with that MAC address."""
-    for interface in os.listdir("/sys/class/net"):
-        with open(f"/sys/class/net/{interface}/address", encoding="ascii") as file:
-            if file.read().strip() != mac:
-                continue
-        device = os.path.realpath(f"/sys/class/net/{interface}/device")
-        if os.path.basename(device).startswith("virtio"):  # a device of the virtio bus, behind the one of PCI
-            device = os.path.dirname(device)
-        return interface, os.path.basename(device)
-    raise AssertionError(f"no NIC with MAC address {mac}")
-
-
-def driver_of(address):
-    path = f"/sys/bus/pci/devices/{address}/driver"
-    return os.path.basename(os.path.realpath(path)) if os.path.exists(path) else None
+from pci import FAR_WIRE, NICS, PLUGGED, WIRE, driver_of, find
 
 
 def bind(address, driver="vfio-pci"):
@@ -41,10 +17,10 @@ def bind(address, driver="vfio-pci"):
 def empty_slot():
     """PCI address that a NIC behind QEMU's root port `plug` will have: of the only root port with nothing behind."""
     found = []
-    for port in glob.glob("/sys/bus/pci/devices/*/pci_bus/*"):
-        if not os.listdir(f"/sys/class/pci_bus/{os.path.basename(port)}/device/").count("net") \
-                and not glob.glob(f"{os.path.dirname(os.path.dirname(port))}/0000:*:00.0"):
-            found.append(os.path.basename(port) + ":00.0")
+    for bus in glob.glob("/sys/bus/pci/devices/*/pci_bus/*"):
+        port = os.path.dirname(os.path.dirname(bus))
+        if not glob.glob(port + "/*:*:00.0"):
+            found.append(os.path.basename(bus) + ":00.0")
     assert len(found) == 1, found
     return found[0]
 
