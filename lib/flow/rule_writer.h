@@ -52,6 +52,10 @@ class RuleWriter {
                                  std::uint64_t cookie) = 0;
   virtual void remove(RuleId id) = 0;
   virtual void publish() = 0;
+  // The same in pieces of about `n` staged changes: true when it is done. They become visible all
+  // at once, and late in it. From the first call on until then nothing may be staged, published or
+  // rolled back here; other writers may publish.
+  virtual bool publish_some(std::size_t n) = 0;
   // Takes back up to `n` of the staged changes; true when none is left, and the rules are those of
   // the last publish() again. From the first call on until then nothing may be staged or published.
   virtual bool roll_back(std::size_t n) = 0;

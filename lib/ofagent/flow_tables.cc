@@ -159,8 +159,7 @@ std::unique_ptr<StoredRule> FlowTables::take_out(StoredRule& stored) {
 // So that a table once large is not walked for its empty places.
 void FlowTables::retire_if_empty(Table& table) {
   if (table.slots.empty() || table.size() != 0) return;
-  retired_slots_.push_back(std::exchange(table.slots, {}));
-  table.free_slots = {};
+  retired_places_.push_back(std::exchange(table, {}));
 }
 
 void FlowTables::publish() {
@@ -230,12 +229,15 @@ bool FlowTables::expire(TimePoint now, Budget& budget) {
       schedule(stored, now);
     }
   }
-  while (!retired_slots_.empty()) {
+  while (!retired_places_.empty()) {
     if (budget.spent()) return true;
     budget.charge(kCostExamine);
-    Slots& slots = retired_slots_.back();
-    for (int i = 0; i < 16 && !slots.empty(); ++i) slots.pop_back();
-    if (slots.empty()) retired_slots_.pop_back();
+    Table& places = retired_places_.back();
+    for (int i = 0; i < 16 && !places.slots.empty(); ++i) {
+      places.slots.pop_back();
+      places.free_slots.pop_back();
+    }
+    if (places.slots.empty()) retired_places_.pop_back();
   }
   return false;
 }

@@ -132,7 +132,7 @@ class FlowTables {
   using Slots = std::deque<std::unique_ptr<StoredRule>>;  // grows without moving what it has
   struct Table {
     Slots slots;
-    std::vector<std::size_t> free_slots;
+    std::deque<std::size_t> free_slots;
     std::size_t size() const { return slots.size() - free_slots.size(); }
   };
 
@@ -178,15 +178,14 @@ class FlowTables {
   ChangeObserver change_observer_;
   std::int64_t watch_cost_ = 0;
   std::uint64_t seqno_ = 0;
-  std::vector<Table> tables_;
+  std::deque<Table> tables_;
   RuleIndex index_;
   std::set<std::pair<TimePoint, StoredRule*>> deadlines_;
   // Empty places of tables that were large: freed by expire(), for freeing 100 k at once takes
   // longer than a slice.
-  std::vector<Slots> retired_slots_;
+  std::deque<Table> retired_places_;
   bool staged_ = false;
   bool in_transaction_ = false;
-  bool committing_ = false;  // published; what is left is to forget the log
   std::deque<Change> log_;
   std::size_t announced_ = 0;  // of log_, by commit()
 };

@@ -9,13 +9,14 @@ namespace {
 
 // Staged changes that the writer takes back in one go: some tens of microseconds.
 constexpr std::size_t kRollBackChunk = 64;
+// Staged changes that the writer publishes in one go: about as much.
+constexpr std::size_t kPublishChunk = 64;
 
 }  // namespace
 
 void FlowTables::begin_transaction() {
   publish();
   in_transaction_ = true;
-  committing_ = false;
   announced_ = 0;
 }
 
@@ -36,9 +37,10 @@ bool FlowTables::commit(TimePoint now, Budget& budget) {
       if (std::exchange(r.reset_due, false)) writer_.reset_counters(r.id);
     }
   }
-  if (!committing_) {
-    committing_ = true;
-    if (std::exchange(staged_, false)) writer_.publish();
+  while (staged_) {
+    if (budget.spent()) return false;
+    budget.charge(static_cast<std::int64_t>(kPublishChunk) * kCostExamine * 8);
+    staged_ = !writer_.publish_some(kPublishChunk);
   }
   while (!log_.empty()) {
     if (budget.spent()) return false;

@@ -54,8 +54,16 @@ void Tables::set_max_rules(std::uint32_t n) {
   config_.max_rules_per_table = n;
 }
 
+// For whoever publishes now. Should it reach the version that one has taken ahead, that one is
+// finished first: all or nothing is worth more than a slice.
+std::uint64_t Tables::next_version() {
+  const auto next = [this] { return version_.load(std::memory_order_relaxed) + 1; };
+  if (ahead_ != nullptr && next() >= ahead_->next_version()) ahead_->publish();
+  return next();
+}
+
 void Tables::touch() {
-  const std::uint64_t next = version_.load(std::memory_order_relaxed) + 1;
+  const std::uint64_t next = next_version();
   touched_.store(next, std::memory_order_relaxed);
   recent_.touched(next);
   move_version(next);
@@ -188,29 +196,58 @@ void Tables::Writer::remove(flow::RuleId id) {
   --counts_[rule->rule.table_id];
 }
 
-void Tables::Writer::publish() {
-  if (added_.empty() && removed_.empty()) return;
-  const std::uint64_t next = t_.version_.load(std::memory_order_relaxed) + 1;
-  std::bitset<256> tables;
-  for (PublishedRule* rule : added_) {
-    rule->add_version.store(next, std::memory_order_relaxed);
-    classifier_of(*rule).mark_changed(*rule, next);
-    tables.set(rule->rule.table_id);
+bool Tables::Writer::publish_some(std::size_t n) {
+  if (next_version_ == 0) {
+    if (added_.empty() && removed_.empty()) return true;
+    next_version_ = t_.next_version();
+    // One at a time: of two versions ahead, the first to come would show half of the other.
+    if (added_.size() + removed_.size() > n && t_.ahead_ == nullptr) {
+      next_version_ += kAhead;
+      t_.ahead_ = this;
+    } else {
+      n = kAll;
+    }
   }
-  for (PublishedRule* rule : removed_) {
-    rule->remove_version.store(next, std::memory_order_relaxed);
-    classifier_of(*rule).mark_changed(*rule, next);
+  if (!is_visible_) {
+    if (!stamp(n)) return false;
+    make_visible();
   }
+  if (!settle_removals(n)) return false;
+  next_version_ = 0;
+  is_visible_ = false;
+  return true;
+}
+
+// Readers of today's version see nothing of it. True when all are stamped.
+bool Tables::Writer::stamp(std::size_t& n) {
+  for (; n > 0 && !added_.empty(); --n) {
+    PublishedRule* rule = added_.front();
+    added_.pop_front();
+    rule->add_version.store(next_version_, std::memory_order_relaxed);
+    classifier_of(*rule).mark_changed(*rule, next_version_);
+    has_added_.set(rule->rule.table_id);
+  }
+  for (; n > 0 && n_stamped_ < removed_.size(); --n) {
+    PublishedRule* rule = removed_[n_stamped_++];
+    rule->remove_version.store(next_version_, std::memory_order_relaxed);
+    classifier_of(*rule).mark_changed(*rule, next_version_);
+  }
+  return added_.empty() && n_stamped_ == removed_.size();
+}
+
+void Tables::Writer::make_visible() {
   if (hidden_) {
     t_.hidden_classifier_->flush();
   } else {
     for (std::size_t i = 0; i < t_.classifiers_.size(); ++i)
-      if (tables.test(i)) t_.classifiers_[i]->flush();
-    t_.last_pipeline_change_.store(next, std::memory_order_relaxed);
+      if (has_added_.test(i)) t_.classifiers_[i]->flush();
+    t_.last_pipeline_change_.store(next_version_, std::memory_order_relaxed);
   }
-  t_.move_version(next);
-  added_.clear();
-  settle_removals();
+  t_.move_version(next_version_);
+  if (t_.ahead_ == this) t_.ahead_ = nullptr;
+  is_visible_ = true;
+  n_stamped_ = 0;
+  has_added_.reset();
 }
 
 // Removals first: what they restore is what an identity goes back to; additions that stand for an
@@ -254,17 +291,20 @@ void Tables::Writer::withdraw(PublishedRule* rule) {
 }
 
 // Readers may still use the version before: the removed rules stay linked for a grace period, and
-// in memory for another one.
-void Tables::Writer::settle_removals() {
-  if (removed_.empty()) return;
-  for (PublishedRule* rule : removed_) {
+// in memory for another one. True when none is left.
+bool Tables::Writer::settle_removals(std::size_t& n) {
+  if (removed_.empty()) return true;
+  for (; n > 0 && !removed_.empty(); --n) {
+    PublishedRule* rule = removed_.front();
+    removed_.pop_front();
     t_.retired_.retire(&Writer::unlink_one, this, rule);
     if (rules_.find(rule->id) != rule) continue;  // replaced: id and counter live on
     t_.counters_.release(rule->counter);
     rules_.erase(rule->id);
   }
-  removed_.clear();
+  if (!removed_.empty()) return false;
   t_.retired_.retire(&Writer::flush_unlinked, this, nullptr);
+  return true;
 }
 
 void Tables::Writer::unlink_one(void* self, void* p) {

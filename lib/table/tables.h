@@ -3,7 +3,8 @@
 // Two agents write, each through its own RuleWriter: neither can name a rule of the other. Every
 // publish() moves the version; a reader that uses one version for a whole packet sees every change
 // completely or not at all. publish() stamps every staged rule, so its cost is linear in what was
-// staged; removed rules are reclaimed one by one, spread over as many loops as the caller likes.
+// staged; publish_some() stamps with a version that lies ahead of what others will publish until it
+// is done. Removed rules are reclaimed one by one, spread over as many loops as the caller likes.
 #pragma once
 
 #include <atomic>
@@ -146,6 +147,7 @@ class Tables {
   template <class Ask>
   Proof prove_each(std::uint64_t since, std::uint64_t now, const VisitedTables& visited,
                    Ask ask) const;
+  std::uint64_t next_version();
   void move_version(std::uint64_t next) { version_.store(next, std::memory_order_release); }
 
   sync::Qsbr& qsbr_;
@@ -162,6 +164,7 @@ class Tables {
   flow::RuleId next_rule_id_ = 1;
   std::unique_ptr<Writer> hidden_;
   std::unique_ptr<Writer> pipeline_;
+  Writer* ahead_ = nullptr;  // publishes in pieces, and has not moved the version yet
 };
 
 }  // namespace lifeline::table

@@ -50,6 +50,10 @@ class FakeRuleWriter final : public flow::RuleWriter {
     EXPECT_EQ(staged.erase(id), 1u) << "removed what does not stand";
   }
   void publish() override { published.push_back(staged); }
+  bool publish_some(std::size_t) override {
+    publish();
+    return true;
+  }
   bool roll_back(std::size_t) override {
     staged = visible();
     return true;

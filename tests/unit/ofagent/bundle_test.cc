@@ -78,6 +78,25 @@ TEST_F(BundleTest, APacketOutGoesOnceTheWholeBundleStands) {
   EXPECT_EQ(agent.counters().packet_out_failed, 1u) << "no room for a packet fails no bundle";
 }
 
+TEST_F(BundleTest, IsPublishedInSlicesAndAnsweredWhenItStands) {
+  Peer peer = primary();
+  Peer other = service(Version::k13);
+  open(peer);
+  put(peer, add(in_port(1)));
+  writer.publish_pieces = 5;
+  peer.send(control(BundleControlType::kCommitRequest));
+  EXPECT_TRUE(agent.run()) << "there is more";
+  other.send(add(in_port(2)));
+  EXPECT_TRUE(agent.run());
+  peer.collect();
+  EXPECT_TRUE(peer.inbox.empty());
+  EXPECT_EQ(writer.published.size(), 0u);
+  EXPECT_EQ(writer.staged.size(), 1u) << "nobody else changes the tables meanwhile";
+  peer.run();
+  EXPECT_EQ(peer.next<BundleControl>(), control(BundleControlType::kCommitReply));
+  EXPECT_EQ(writer.published.size(), 2u);
+}
+
 TEST_F(BundleTest, APacketOutOfABundleThatFailsDoesNotGo) {
   Peer peer = primary();
   open(peer);

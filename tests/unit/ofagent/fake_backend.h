@@ -13,12 +13,6 @@ namespace lifeline::ofagent {
 class FakeBackend final : public Backend {
  public:
   FakeBackend() {
-    switch_facts.datapath_id = 0x1122334455667788;
-    switch_facts.manufacturer = "Lifeline";
-    switch_facts.hardware = "fake";
-    switch_facts.software = "0.1";
-    switch_facts.serial_number = "7";
-    switch_facts.datapath_description = "br0";
     add_port(1, "p1");
     add_port(2, "p2");
     add_port(flow::kPortLocal, "br0");
@@ -71,7 +65,12 @@ class FakeBackend final : public Backend {
     flow::PortNo in_port;
     flow::ActionList actions;
   };
-  SwitchFacts switch_facts;
+  SwitchFacts switch_facts{.datapath_id = 0x1122334455667788,
+                           .manufacturer = "Lifeline",
+                           .hardware = "fake",
+                           .software = "0.1",
+                           .serial_number = "7",
+                           .datapath_description = "br0"};
   std::map<flow::PortNo, PortInfo> port_map;
   std::vector<Sent> sent;
   bool refuse_packet_out = false;

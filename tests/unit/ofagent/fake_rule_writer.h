@@ -36,6 +36,12 @@ class FakeRuleWriter final : public flow::RuleWriter {
     leaving.clear();
     ++n_publish;
   }
+  bool publish_some(std::size_t) override {
+    if (n_publish_pieces++ < publish_pieces) return false;
+    publish();
+    n_publish_pieces = 0;
+    return true;
+  }
   bool roll_back(std::size_t) override {
     staged = published;
     leaving.clear();
@@ -78,6 +84,8 @@ class FakeRuleWriter final : public flow::RuleWriter {
   bool refuse_replace = false;
   bool keep_published = true;  // false for large tests: publish() copies everything
   int n_publish = 0;
+  int publish_pieces = 0;  // of publish_some(), before the last
+  int n_publish_pieces = 0;
   int n_roll_back = 0;
 };
 
