@@ -1,6 +1,9 @@
 // Matches on the wire. Internal to openflow/.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "base/expected.h"
 #include "flow/field.h"
 #include "flow/match.h"
@@ -11,6 +14,16 @@ namespace lifeline::openflow {
 
 template <class T>
 using Result = tl::expected<T, ErrorId>;
+
+// What stands before each field, of OXM as of NXM.
+struct FieldHeader {
+  std::uint16_t oxm_class = 0;  // OFPXMC_*; NXM's are among them
+  std::uint8_t field = 0;
+  bool has_mask = false;
+  std::uint8_t length = 0;  // of what follows, a mask included
+};
+// Nothing if the list ends in the header or in what it announces.
+std::optional<FieldHeader> read_field_header(Reader& in);
 
 // Which fields may be masked in part: flow monitors mask what rules may not.
 enum class Masks : std::uint8_t { kAsSpecified, kAny };

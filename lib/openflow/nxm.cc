@@ -47,13 +47,6 @@ constexpr std::array kNumbers = {
     Number{kClassOxm, 2, FieldId::kMetadata},
 };
 
-struct FieldHeader {
-  std::uint16_t nxm_class = 0;
-  std::uint8_t field = 0;
-  bool has_mask = false;
-  std::size_t length = 0;
-};
-
 void oxm_header(Writer& out, FieldId id, bool has_mask, std::size_t length) {
   out.u16(kClassOxm);
   out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(id) << 1 | (has_mask ? 1u : 0u)));
@@ -82,18 +75,18 @@ std::optional<ErrorId> vlan_tci(Writer& out, std::uint16_t value, std::uint16_t 
 
 // Writes the field as OXM has it.
 std::optional<ErrorId> translate(const FieldHeader& h, Reader in, Writer& out) {
-  if (h.nxm_class == kClassOf && h.field == kNxmInPort) {
+  if (h.oxm_class == kClassOf && h.field == kNxmInPort) {
     if (h.length != 2 || h.has_mask) return ErrorId::kBmcBadLen;
     oxm_header(out, FieldId::kInPort, false, 4);
     out.u32(port_to_13(in.u16()));
     return std::nullopt;
   }
-  if (h.nxm_class == kClassOf && h.field == kNxmVlanTci) {
+  if (h.oxm_class == kClassOf && h.field == kNxmVlanTci) {
     if (h.length != (h.has_mask ? 4u : 2u)) return ErrorId::kBmcBadLen;
     const std::uint16_t value = in.u16();
     return vlan_tci(out, value, h.has_mask ? in.u16() : std::uint16_t{0xffff});
   }
-  if (h.nxm_class == kClassOf && h.field == kNxmIpTos) {
+  if (h.oxm_class == kClassOf && h.field == kNxmIpTos) {
     if (h.length != (h.has_mask ? 2u : 1u)) return ErrorId::kBmcBadLen;
     oxm_header(out, FieldId::kIpDscp, h.has_mask, h.length);
     for (std::size_t i = 0; i < h.length; ++i) {
@@ -103,13 +96,13 @@ std::optional<ErrorId> translate(const FieldHeader& h, Reader in, Writer& out) {
     }
     return std::nullopt;
   }
-  if (h.nxm_class == kClassOxm) {
+  if (h.oxm_class == kClassOxm) {
     oxm_header(out, static_cast<FieldId>(h.field), h.has_mask, h.length);
     out.bytes(in.rest());
     return std::nullopt;
   }
   for (const Number& n : kNumbers) {
-    if (n.nxm_class != h.nxm_class || n.field != h.field) continue;
+    if (n.nxm_class != h.oxm_class || n.field != h.field) continue;
     oxm_header(out, n.id, h.has_mask, h.length);
     out.bytes(in.rest());
     return std::nullopt;
@@ -162,15 +155,9 @@ Result<flow::Match> decode_nxm(Reader in) {
   Bytes fields;
   Writer out(fields);
   while (!in.empty()) {
-    if (in.remaining() < 4) return tl::make_unexpected(ErrorId::kBmcBadLen);
-    FieldHeader h;
-    h.nxm_class = in.u16();
-    const std::uint8_t field_and_mask = in.u8();
-    h.field = field_and_mask >> 1;
-    h.has_mask = (field_and_mask & 1) != 0;
-    h.length = in.u8();
-    if (h.length > in.remaining()) return tl::make_unexpected(ErrorId::kBmcBadLen);
-    if (const auto error = translate(h, Reader(in.take(h.length)), out))
+    const auto header = read_field_header(in);
+    if (!header) return tl::make_unexpected(ErrorId::kBmcBadLen);
+    if (const auto error = translate(*header, Reader(in.take(header->length)), out))
       return tl::make_unexpected(*error);
   }
   return decode_fields(Reader(fields), Masks::kAny);

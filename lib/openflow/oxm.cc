@@ -14,22 +14,8 @@ constexpr std::uint16_t kOxmClassBasic = 0x8000;
 constexpr std::uint16_t kMatchTypeOxm = 1;
 constexpr std::uint16_t kVidPresent = 0x1000;
 
-struct OxmHeader {
-  std::uint16_t oxm_class = 0;
-  std::uint8_t field = 0;
-  bool has_mask = false;
-  std::uint8_t length = 0;
-  bool known() const { return oxm_class == kOxmClassBasic && field < flow::kFieldCount; }
-};
-
-OxmHeader read_header(Reader& in) {
-  OxmHeader h;
-  h.oxm_class = in.u16();
-  const std::uint8_t field_and_mask = in.u8();
-  h.field = field_and_mask >> 1;
-  h.has_mask = (field_and_mask & 1) != 0;
-  h.length = in.u8();
-  return h;
+bool known(const FieldHeader& h) {
+  return h.oxm_class == kOxmClassBasic && h.field < flow::kFieldCount;
 }
 
 FieldValue read_value(Reader& in, const FieldInfo& info) {
@@ -71,7 +57,7 @@ bool vlan_vid_makes_sense(const FieldValue& value, const FieldValue& mask) {
   return !says_untagged || v == 0;
 }
 
-std::optional<ErrorId> add_field(const OxmHeader& header, Reader& in, Masks masks,
+std::optional<ErrorId> add_field(const FieldHeader& header, Reader& in, Masks masks,
                                  flow::Match& match) {
   const auto id = static_cast<FieldId>(header.field);
   const FieldInfo& info = flow::field_info(id);
@@ -110,18 +96,29 @@ std::optional<ErrorId> add_field(const OxmHeader& header, Reader& in, Masks mask
 
 }  // namespace
 
+std::optional<FieldHeader> read_field_header(Reader& in) {
+  if (in.remaining() < 4) return std::nullopt;
+  FieldHeader h;
+  h.oxm_class = in.u16();
+  const std::uint8_t field_and_mask = in.u8();
+  h.field = field_and_mask >> 1;
+  h.has_mask = (field_and_mask & 1) != 0;
+  h.length = in.u8();
+  if (h.length > in.remaining()) return std::nullopt;
+  return h;
+}
+
 Result<flow::Match> decode_fields(Reader in, Masks masks) {
   flow::Match match;
   std::bitset<flow::kFieldCount> seen;
   while (!in.empty()) {
-    if (in.remaining() < 4) return tl::make_unexpected(ErrorId::kBmcBadLen);
-    const OxmHeader header = read_header(in);
-    if (header.length > in.remaining()) return tl::make_unexpected(ErrorId::kBmcBadLen);
-    if (!header.known()) return tl::make_unexpected(ErrorId::kBmcBadField);
-    if (seen.test(header.field)) return tl::make_unexpected(ErrorId::kBmcDupField);
-    seen.set(header.field);
-    Reader payload(in.take(header.length));
-    if (const auto error = add_field(header, payload, masks, match))
+    const auto header = read_field_header(in);
+    if (!header) return tl::make_unexpected(ErrorId::kBmcBadLen);
+    if (!known(*header)) return tl::make_unexpected(ErrorId::kBmcBadField);
+    if (seen.test(header->field)) return tl::make_unexpected(ErrorId::kBmcDupField);
+    seen.set(header->field);
+    Reader payload(in.take(header->length));
+    if (const auto error = add_field(*header, payload, masks, match))
       return tl::make_unexpected(*error);
   }
   return match;
@@ -174,14 +171,13 @@ void encode_match13(Writer& out, const flow::Match& match) {
 
 Result<SetFieldTlv> decode_set_field(Reader& in) {
   const auto fail = [](ErrorId id) { return tl::make_unexpected(id); };
-  if (in.remaining() < 4) return fail(ErrorId::kBacBadSetLen);
-  const OxmHeader header = read_header(in);
-  if (header.length > in.remaining()) return fail(ErrorId::kBacBadSetLen);
-  if (!header.known() || header.has_mask) return fail(ErrorId::kBacBadSetType);
-  const auto id = static_cast<FieldId>(header.field);
+  const auto header = read_field_header(in);
+  if (!header) return fail(ErrorId::kBacBadSetLen);
+  if (!known(*header) || header->has_mask) return fail(ErrorId::kBacBadSetType);
+  const auto id = static_cast<FieldId>(header->field);
   const FieldInfo& info = flow::field_info(id);
   if (!info.settable) return fail(ErrorId::kBacBadSetType);
-  if (header.length != info.oxm_bytes) return fail(ErrorId::kBacBadSetLen);
+  if (header->length != info.oxm_bytes) return fail(ErrorId::kBacBadSetLen);
   SetFieldTlv tlv{.field = id, .value = read_value(in, info)};
   if (!in_range(info, tlv.value)) return fail(ErrorId::kBacBadSetArgument);
   // A tag that is not present has no VID to set (as Open vSwitch; 1.5 says it in words).
