@@ -275,7 +275,8 @@ enum class NamedFiles : std::uint8_t {
   kHaveToBeThere,  // one that is missing or that we may not read is an error where it is named
 };
 
-// Reads the file at `path` (at most 4 MiB).
+// Reads the file at `path` (config/file_text.h). A file that says nothing is an error here: to
+// load() it is the default configuration.
 LoadResult load_file(const std::string& path, NamedFiles named_files = NamedFiles::kAsNamed);
 
 // The configuration as YAML text, defaults included. load(dump(c)) gives c for each c that load()

@@ -1,17 +1,12 @@
 #include <fmt/format.h>
 
-#include <fstream>
 #include <utility>
 
 #include "config/config.h"
+#include "config/file_text.h"
 #include "config/loader.h"
 
 namespace lifeline::config {
-namespace {
-
-constexpr std::size_t kMaxFileBytes = 4u << 20;
-
-}  // namespace
 
 void Loader::load_sizes(const Mapping& top) {
   const auto node = top.get("sizes");
@@ -118,17 +113,10 @@ LoadResult load(std::string_view text, std::string_view file) {
 }
 
 LoadResult load_file(const std::string& path, NamedFiles named_files) {
-  const auto fail = [&path](std::string message) {
-    return tl::make_unexpected(std::vector<Diagnostic>{{path, 0, 0, std::move(message)}});
-  };
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail("cannot be opened: is the path right, and may it be read?");
-  std::string text(kMaxFileBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return fail("cannot be read: is it a file?");
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kMaxFileBytes) return fail("is larger than 4 MiB: no configuration is");
-  return load_text(text, path, named_files);
+  const auto text = file_text(path);
+  if (!text)
+    return tl::make_unexpected(std::vector<Diagnostic>{{path, 0, 0, text.error().message}});
+  return load_text(*text, path, named_files);
 }
 
 }  // namespace lifeline::config

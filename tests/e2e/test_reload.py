@@ -28,6 +28,15 @@ class Reload(case.LabTest):
         self.assertRegex(refused.stderr, r"lifeline\.yaml:\d+:\d+: .*nonsense")
         self.assertEqual([r["target"] for r in self.lifeline.status()["remotes"]], [self.net.target()])
 
+        # Nor has a file that was not written to its end, or a pipe in its place.
+        open(self.lifeline.config_path, "w", encoding="utf-8").close()
+        self.assertIn("is empty", self.lifeline.ctl("reload", check=False).stderr)
+        os.unlink(self.lifeline.config_path)
+        os.mkfifo(self.lifeline.config_path)
+        self.assertIn("is empty", self.lifeline.ctl("reload", check=False).stderr)
+        os.unlink(self.lifeline.config_path)
+        session.echo()
+
         # One more controller, found by its hidden rules; what needs a restart is named.
         del config["nonsense"]
         config["log_level"] = "debug"

@@ -1,4 +1,12 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
 
 #include "config/config.h"
 #include "config/identity.h"
@@ -211,6 +219,56 @@ TEST(LoadFile, SaysThatAFileCannotBeRead) {
   EXPECT_EQ(all(missing.error()),
             "/nonexistent/x.yaml: cannot be opened: is the path right, and may it be read?\n");
   EXPECT_FALSE(load_file("/"));
+}
+
+class ConfigFileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_NE(mkdtemp(directory_), nullptr);
+    path_ = std::string(directory_) + "/lifeline.yaml";
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+  std::string errors() const {
+    const auto loaded = load_file(path_);
+    return loaded ? "" : all(loaded.error());
+  }
+  char directory_[32] = "/tmp/lifeline-config-XXXXXX";
+  std::string path_;
+};
+
+TEST_F(ConfigFileTest, WhatIsLeftOfAFileThatWasNotWrittenToItsEndIsNoConfiguration) {
+  for (const char* text : {"", "\n", "# bridge: br0\n  # all of it\r\n \t\n", "#"}) {
+    std::ofstream(path_) << text;
+    EXPECT_EQ(
+        errors(),
+        path_ + ": is empty: was it written to its end? A configuration has ports at least\n");
+  }
+  std::ofstream(path_) << "# one\n  bridge: br0";
+  EXPECT_EQ(errors(), "");
+}
+
+TEST_F(ConfigFileTest, APipeIsReadButNotWaitedForForEver) {
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  EXPECT_NE(errors().find("is empty"), std::string::npos) << "nobody writes";
+  const int writer = open(path_.c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_GE(writer, 0);
+  EXPECT_NE(errors().find("nothing comes"), std::string::npos) << errors();
+  close(writer);
+  // As with `--config <(…)`.
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  constexpr std::string_view kFirst = "bridge: ed";
+  ASSERT_EQ(write(ends[1], kFirst.data(), kFirst.size()), static_cast<ssize_t>(kFirst.size()));
+  std::thread late([&] {
+    constexpr std::string_view kRest = "ge-7\n";
+    EXPECT_EQ(write(ends[1], kRest.data(), kRest.size()), static_cast<ssize_t>(kRest.size()));
+    close(ends[1]);
+  });
+  const auto loaded = load_file("/proc/self/fd/" + std::to_string(ends[0]));
+  late.join();
+  close(ends[0]);
+  ASSERT_TRUE(loaded) << all(loaded.error());
+  EXPECT_EQ(loaded->bridge, "edge-7");
 }
 
 TEST(Identity, DerivedMacsAreStableLocalUnicastAndDiffer) {
