@@ -140,7 +140,8 @@ CLI::App* add_capture(CLI::App& app, CaptureOptions& options) {
   command->add_flag("--out", options.out, "only what leaves");
   command->add_option("-w,--write", options.file, "the file; -: standard output")
       ->capture_default_str();
-  command->add_option("-c,--count", options.count, "stop after so many packets");
+  command->add_option("-c,--count", options.count, "stop after so many packets")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000'000}));
   command->add_option("--seconds", options.seconds, "stop after so long")
       ->check(CLI::Range(1, 1'000'000));
   command->add_option("-s,--snap", options.snap_bytes, "bytes to keep of each packet")

@@ -12,6 +12,8 @@
 namespace lifeline::ctl {
 namespace {
 
+constexpr std::size_t kMaxRequestBytes = std::size_t{64} * 1024;  // of the switch's admin server
+
 std::string explain_connect_error(const std::string& path, int error) {
   if (error == ENOENT || error == ECONNREFUSED) {
     return fmt::format(
@@ -44,7 +46,12 @@ Expected<Fd> send_request(const std::string& socket_path, const nlohmann::json& 
     return tl::make_unexpected(Error{explain_connect_error(socket_path, errno)});
   }
 
-  const std::string line = request.dump() + "\n";
+  // What was typed need not be UTF-8: the switch says that it knows no such name.
+  const std::string line =
+      request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  if (line.size() > kMaxRequestBytes)
+    return make_error("the request has {} bytes, and the switch reads {} at most", line.size(),
+                      kMaxRequestBytes);
   if (::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL) !=
       static_cast<ssize_t>(line.size())) {
     return make_error("the switch closed the connection: {}", std::strerror(errno));

@@ -91,6 +91,16 @@ void add_in_band_command(CLI::App& app, const Options& options, int& status) {
   });
 }
 
+// CLI11 would say that a command is missing.
+int unknown_command(const CLI::App& app) {
+  std::string known;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    known += (known.empty() ? "" : ", ") + command->get_name();
+  std::fprintf(stderr, "lifelinectl: there is no command '%s'; there are %s\n",
+               app.remaining().front().c_str(), known.c_str());
+  return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -168,6 +178,11 @@ int main(int argc, char** argv) {
       app.add_subcommand("perf", "cycles per packet, busy share and hit rate of each worker");
   perf_command->add_option("--interval", interval_s, "seconds to look at")
       ->check(CLI::Range(0.01, 3600.0))
+      ->check([](const std::string& text) {  // not a number is in every range
+        return text.find_first_not_of("0123456789.") == std::string::npos
+                   ? std::string()
+                   : text + " is no number of seconds, such as 0.5";
+      })
       ->capture_default_str();
   perf_command->callback([&] { status = perf(options, interval_s); });
 
@@ -191,6 +206,9 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    if (app.get_subcommands().empty() && !app.remaining().empty() &&
+        !app.remaining().front().starts_with('-'))
+      return unknown_command(app);
     const int code = app.exit(error);
     return code == 0
                ? 0

@@ -2,10 +2,19 @@
 
 import json
 import os
+import re
 import signal
 import stat
 
 from lab import case, openflow, process, switch, topology
+
+
+def completions(*words):
+    """What bash offers for the last word."""
+    script = ('source "$0"; COMP_WORDS=(lifelinectl "$@"); COMP_CWORD=$#; _lifelinectl; '
+              'printf "%s\\n" "${COMPREPLY[@]}"')
+    shell = process.run(["bash", "-c", script, f"{switch.ROOT}/app/completion/lifelinectl", *words])
+    return set(shell.stdout.split())
 
 
 class Operator(case.LabTest):
@@ -30,7 +39,10 @@ class Operator(case.LabTest):
         self.assertEqual(self.lifeline.ctl_json("log-level", "inband", "debug")["libraries"], {"inband": "DEBUG"})
         self.assertIn("level of inband: DEBUG", self.lifeline.ctl("log-level").stdout)
         self.assertEqual(self.lifeline.ctl_json("log-level", "inband", "default")["libraries"], {})
-        self.assertIn("no library 'x'", self.lifeline.ctl("log-level", "x", "debug", check=False).stderr)
+        refused = self.lifeline.ctl("log-level", "x", "debug", check=False).stderr
+        self.assertIn("no library 'x'", refused)
+        libraries = set(refused.strip().rpartition("there are ")[2].split(", "))
+        self.assertLessEqual(libraries, completions("log-level", ""))
 
         self.lifeline.ofctl("add-flow", "priority=1,actions=NORMAL")
         pinger = self.net.h1.start("ping", "ping", "-n", "-q", "-i", "0.01", "-c", "1000", "10.7.0.2",
@@ -97,7 +109,8 @@ class Operator(case.LabTest):
         self.assertLessEqual({e["mac"] for e in self.lifeline.ctl_json("fdb")["entries"]}, {e["mac"] for e in known})
 
         for words, said in ((("2", "upd,tp_dst=1"), "upd"), (("nonsuch", "udp"), "nonsuch"),
-                            (("3", "in_port=2,udp"), "in_port=2")):
+                            (("3", "in_port=2,udp"), "in_port=2"), (("\udcff", "udp"), "no port"),
+                            (("2", "0" * 70_000), "65536 at most")):
             result = self.lifeline.ctl("trace", *words, check=False)
             self.assertEqual(result.returncode, 1)
             self.assertIn(said, result.stderr)
@@ -211,6 +224,33 @@ class Operator(case.LabTest):
         self.lab.until(lambda: self.net.ctl.run(*scrape, check=False).returncode == 0, "served again")
         self.assertIn("404", self.net.ctl.run(*scrape[:-1], scrape[-1] + "x", check=False).stderr)
         self.controller.session().echo()
+
+    def test_wrong_words_are_named_and_every_right_one_is_completed_and_documented(self):
+        def ctl(*words):
+            return process.run([switch.binary("lifelinectl"), *words], check=False)
+
+        for words, said in (((), "required"), (("nonsuch",), "no command 'nonsuch'; there are status"),
+                            (("--json", "nonsuch", "x"), "no command 'nonsuch'"), (("--nonsuch", "status"), "--nonsuch"),
+                            (("in-band", "maybe"), "maybe"), (("remote", "add"), "--next-hop"),
+                            (("perf", "--interval", "nan"), "nan"), (("perf", "--interval", "0"), "0.01"),
+                            (("capture", "p1", "-c", "-5"), "-5"), (("capture", "p1", "-s", "9" * 30), "9" * 30),
+                            (("status", "\udcff"), "not expected")):
+            result = ctl(*words)
+            self.assertEqual(result.returncode, 2, words)
+            self.assertIn(said, result.stdout + result.stderr, words)
+
+        with open(f"{switch.ROOT}/app/man/lifelinectl.1.scd", encoding="utf-8") as file:
+            manual = file.read().replace("\\", "")
+        commands = re.findall(r"^  ([a-z-]+)  ", ctl("--help").stdout.partition("Subcommands:")[2], re.MULTILINE)
+        self.assertGreater(len(commands), 12)
+        self.assertEqual({word for word in completions("") if not word.startswith("-")}, set(commands))
+        for command in commands:
+            self.assertRegex(manual, rf"(?m)^\*{command}[ *]")
+            words = [command, "add"] if command == "remote" else [command]
+            options = set(re.findall(r"--[a-z-]+", ctl(*words, "--help").stdout.partition("Options:")[2])) - {"--help"}
+            self.assertLessEqual(options | {"--json"}, completions(*words, ""), command)
+            for option in options:
+                self.assertIn(option, manual)
 
     def test_a_switch_that_does_not_run_is_named_as_the_reason(self):
         self.net = self.network(1)

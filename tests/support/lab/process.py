@@ -84,8 +84,8 @@ def run(argv, check=True, timeout=30.0, env=None, input_text=None):
     full_env = dict(os.environ)
     full_env.update(env or {})
     result = subprocess.run([str(a) for a in argv], stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, env=full_env, input=input_text,
-                            timeout=timeout * wait.SLOW, check=False)
+                            stderr=subprocess.PIPE, text=True, errors="replace", env=full_env,
+                            input=input_text, timeout=timeout * wait.SLOW, check=False)
     if check and result.returncode != 0:
         raise AssertionError(f"`{' '.join(map(str, argv))}` ended with status {result.returncode}\n"
                              f"{result.stdout}{result.stderr}")
