@@ -71,6 +71,26 @@ class BringUp(case.LabTest):
             self.assertNotIn("priority", dump)
             aggregate = lifeline.ofctl("dump-aggregate", version=version).stdout
             self.assertIn("flow_count=0", aggregate)
+            tables = lifeline.ofctl("dump-tables", version=version).stdout
+            self.assertIn("matched=0", tables)
+            self.assertNotRegex(tables, r"(active|matched)=[1-9]")
+        # Nor do they hear of one that comes or goes.
+        monitors = [self.lab.start(f"watch-{v}", ["ovs-ofctl", "-O", v, "monitor", lifeline.mgmt, "65534", "watch:"])
+                    for v in ("OpenFlow10", "OpenFlow13")]
+        for monitor in monitors:
+            self.lab.until(lambda monitor=monitor: "MONITOR" in monitor.log(), "it watches")
+        lifeline.ctl("remote", "add", "10.9.9.9")
+        lifeline.ctl("in-band", "off")
+        self.lab.until(lambda: not lifeline.hidden_rules(), "none stands")
+        lifeline.ctl("in-band", "on")
+        lifeline.ctl("remote", "del", "10.9.9.9")
+        self.lab.until(lambda: lifeline.hidden_letters() == "abcdefghi", "all stand again")
+        lifeline.ofctl("add-flow", "send_flow_rem,cookie=0x77,in_port=3,actions=drop")
+        lifeline.ofctl("del-flows", "in_port=3")
+        for monitor in monitors:
+            self.lab.until(lambda monitor=monitor: "cookie:0x77" in monitor.log(), "a removal is told", 10)
+            told = [line for line in monitor.log().splitlines() if "event=" in line or "FLOW_REMOVED" in line]
+            self.assertEqual([line for line in told if "0x77" not in line], [], monitor.log())
         self.assertNotIn("181818", lifeline.ctl("flows").stdout)
         shown = lifeline.ctl("flows", "--hidden").stdout
         for priority in range(18181801, 18181810):

@@ -111,3 +111,20 @@ class Hosts(case.LabTest):
         self.lifeline.local_static("10.7.0.9/24")
         self.lab.until(lambda: self.net.h1.ping("10.7.0.9"), "the local port answers")
         self.assertTrue(transfer(self.net.sw, self.net.h1, "10.7.0.9"))
+        # Its number is 0xfffe in 1.0 and 0xfffffffe in 1.3, in matches, actions and messages.
+        for version, other in (("OpenFlow10", "OpenFlow13"), ("OpenFlow13", "OpenFlow10")):
+            self.lifeline.ofctl("del-flows")
+            self.lifeline.ofctl("add-flow", "in_port=LOCAL,actions=output:2", version=version)
+            self.lifeline.ofctl("add-flow", "in_port=2,actions=LOCAL,CONTROLLER", version=version)
+            self.assertTrue(self.net.h1.ping("10.7.0.9"))
+            self.lifeline.ofctl("add-flow", "in_port=LOCAL,actions=output:2,CONTROLLER:65535", version=version)
+            for dump in (version, other):
+                flows = self.lifeline.ofctl("dump-flows", version=dump).stdout
+                self.assertIn("in_port=LOCAL actions=", flows)
+                self.assertIn("actions=LOCAL,", flows)
+            monitor = self.lab.start(f"monitor-{version}", ["ovs-ofctl", "-O", version, "monitor", self.lifeline.mgmt,
+                                                            "65534"])
+            self.lab.until(lambda m=monitor: self.net.h1.ping("10.7.0.9") and "in_port=LOCAL (via action)" in m.log(),
+                           "a packet-in of the local port")
+            self.assertIn("in_port=2 (via action)", monitor.log())
+            monitor.stop()

@@ -160,3 +160,12 @@ class Tls(case.LabTest):
         self.assertNotEqual(show(stranger).returncode, 0)
         lifeline.process.wait_log("a client is refused: TLS: the certificate .* is refused")
         self.assertIn("OFPT_FEATURES_REPLY", show((certificate, key)).stdout)
+
+        # By TLS 1.2 and 1.3, and nothing older, whatever the client would put up with.
+        for version, taken in (("-tls1_3", True), ("-tls1_2", True), ("-tls1_1", False), ("-tls1", False)):
+            result = network.sw.run("timeout", "5", "openssl", "s_client", "-brief", version, "-cipher", "ALL:@SECLEVEL=0",
+                                    "-cert", certificate, "-key", key, "-connect", "127.0.0.1:6655", check=False)
+            said = result.stdout + result.stderr
+            self.assertEqual("CONNECTION ESTABLISHED" in said, taken, f"{version}: {said}")
+            if not taken:
+                self.assertIn("protocol version", said)
