@@ -46,13 +46,24 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   return out;
 }
 
+// "p1: exact, p2: software"; "-" where no NIC steers.
+std::string nics(const json& rule) {
+  const json list = rule.value("nics", json::object());
+  std::string out;
+  for (const auto& [port, rung] : list.items())
+    out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", port,
+                       rung.is_string() ? rung.get<std::string>() : rung.dump());
+  return out.empty() ? "-" : out;
+}
+
 std::string hidden_rules(const json& rules) {
   if (rules.empty()) return "  none\n";
   std::vector<std::vector<std::string>> rows{
-      {"rule", "priority", "packets", "bytes", "why", "match"}};
+      {"rule", "priority", "packets", "bytes", "in NICs", "why", "match"}};
   for (const auto& r : rules) {
     rows.push_back({fmt::format("({}) {}", text(r, "letter"), text(r, "kind")), text(r, "priority"),
-                    text(r, "packets"), text(r, "bytes"), text(r, "why"), text(r, "match")});
+                    text(r, "packets"), text(r, "bytes"), nics(r), text(r, "why"),
+                    text(r, "match")});
   }
   return table(rows);
 }

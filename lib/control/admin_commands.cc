@@ -94,7 +94,7 @@ std::unique_ptr<AdminReply> AdminCommands::handle(const json& request) const {
   if (command == "fdb") return fdb_reply(p_.fdb, p_.datapath.now_s());
   if (command == "stats") return admin_reply(stats());
   if (command == "flows") {
-    if (flag(request, "hidden")) return hidden_rules_reply(p_.inband, p_.clock);
+    if (flag(request, "hidden")) return hidden_rules_reply(p_.inband, p_.offload, p_.clock);
     return std::make_unique<FlowsReply>(p_.agent.tables(), p_.clock);
   }
   return admin_error(

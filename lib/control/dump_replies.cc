@@ -41,13 +41,14 @@ class ListWriter {
 
 class HiddenRulesReply final : public AdminReply {
  public:
-  HiddenRulesReply(const inband::InbandAgent& inband, const Clock& clock)
-      : inband_(inband), clock_(clock), ids_(inband.rule_ids()) {}
+  HiddenRulesReply(const inband::InbandAgent& inband, const OffloadKeeper& offload,
+                   const Clock& clock)
+      : inband_(inband), offload_(offload), clock_(clock), ids_(inband.rule_ids()) {}
 
   bool next(std::string& out) override {
     for (std::size_t i = 0; i < kPerPiece && at_ < ids_.size(); ++i) {
       if (const auto rule = inband_.rule_status(ids_[at_++]))
-        list_.add(out, hidden_rule_json(*rule, clock_.now()));
+        list_.add(out, hidden_rule_json(*rule, offload_, clock_.now()));
     }
     if (at_ < ids_.size()) return true;
     list_.close(out);
@@ -56,6 +57,7 @@ class HiddenRulesReply final : public AdminReply {
 
  private:
   const inband::InbandAgent& inband_;
+  const OffloadKeeper& offload_;
   const Clock& clock_;
   const std::vector<flow::RuleId> ids_;
   std::size_t at_ = 0;
@@ -90,21 +92,25 @@ class FdbReply final : public AdminReply {
 
 }  // namespace
 
-json hidden_rule_json(const inband::HiddenRuleStatus& r, TimePoint now) {
+json hidden_rule_json(const inband::HiddenRuleStatus& r, const OffloadKeeper& offload,
+                      TimePoint now) {
   const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(now - r.since);
-  return {{"letter", std::string(1, inband::kind_letter(r.rule.kind))},
-          {"kind", inband::kind_name(r.rule.kind)},
-          {"match", r.rule.match.to_string()},
-          {"priority", r.rule.priority},
-          {"why", join(r.rule.why, "; ")},
-          {"packets", r.counters.packets},
-          {"bytes", r.counters.bytes},
-          {"since_ms", r.since == TimePoint{} ? json() : json(since.count())}};
+  json rule{{"letter", std::string(1, inband::kind_letter(r.rule.kind))},
+            {"kind", inband::kind_name(r.rule.kind)},
+            {"match", r.rule.match.to_string()},
+            {"priority", r.rule.priority},
+            {"why", join(r.rule.why, "; ")},
+            {"packets", r.counters.packets},
+            {"bytes", r.counters.bytes},
+            {"since_ms", r.since == TimePoint{} ? json() : json(since.count())}};
+  for (const OffloadKeeper::InNic& nic : offload.nics_of(r.rule))
+    rule["nics"][nic.port] = offload::rung_name(nic.rung);
+  return rule;
 }
 
 std::unique_ptr<AdminReply> hidden_rules_reply(const inband::InbandAgent& inband,
-                                               const Clock& clock) {
-  return std::make_unique<HiddenRulesReply>(inband, clock);
+                                               const OffloadKeeper& offload, const Clock& clock) {
+  return std::make_unique<HiddenRulesReply>(inband, offload, clock);
 }
 
 std::unique_ptr<AdminReply> fdb_reply(const table::Fdb& fdb, std::uint32_t now_s) {

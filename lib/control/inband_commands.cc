@@ -150,7 +150,7 @@ Section rules_section(const CommandParts& parts) {
   const std::size_t size = ids.size();
   return {"hidden_rules", size, [&parts, ids = std::move(ids)](std::size_t i) {
             const auto rule = parts.inband.rule_status(ids[i]);
-            return rule ? hidden_rule_json(*rule, parts.clock.now()) : json();
+            return rule ? hidden_rule_json(*rule, parts.offload, parts.clock.now()) : json();
           }};
 }
 

@@ -148,4 +148,22 @@ std::vector<OffloadKeeper::PortReport> OffloadKeeper::reports() const {
   return out;
 }
 
+std::vector<OffloadKeeper::InNic> OffloadKeeper::nics_of(const inband::HiddenRule& rule) const {
+  const char letter = inband::kind_letter(rule.kind);
+  // A port whose native VLAN is that of management gets it untagged (offload/port_intents.h).
+  flow::Match untagged = rule.match;
+  untagged.vlan_none_or_priority();
+  std::vector<InNic> out;
+  for (const auto& port : known_ports_) {
+    const auto state = states_.find(port.port_no);
+    if (!port.queue || state == states_.end()) continue;
+    for (const offload::IntentReport& i : state->second.report.intents) {
+      if (i.intent.letter != letter) continue;
+      if (i.intent.match == rule.match || i.intent.match == untagged)
+        out.push_back({port.name, i.rung});
+    }
+  }
+  return out;
+}
+
 }  // namespace lifeline::control

@@ -15,6 +15,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -43,6 +44,14 @@ class OffloadKeeper {
     std::uint64_t unsteered = 0;  // control packets that came by a data queue all the same
   };
   std::vector<PortReport> reports() const;
+
+  // By which rung each port with a control queue brings what a hidden rule is about. Empty for what
+  // never comes from a wire.
+  struct InNic {
+    std::string port;
+    offload::Rung rung = offload::Rung::kSoftware;
+  };
+  std::vector<InNic> nics_of(const inband::HiddenRule& rule) const;
 
  private:
   static constexpr std::size_t kKinds = 26;

@@ -27,6 +27,9 @@ class Offload(case.LabTest):
         self.assertIn("no redirection table", port("p2")["reason"])
         self.assertIsNotNone(port("p1")["control_queue"], port("p1")["reason"])
         self.lab.until(lambda: rung("i") == "exact" and rung("b") == "type-only", "the NIC has its rules")
+        nics = {rule["letter"]: rule.get("nics") for rule in lifeline.hidden_rules()}
+        self.assertEqual((nics["i"], nics["b"], nics["a"]), ({"p1": "exact"}, {"p1": "type-only"}, None))
+        self.assertIn("p1: exact", lifeline.ctl("flows", "--hidden").stdout)
         before = port("p1")["known"]
         for _ in range(20):
             session.echo()
