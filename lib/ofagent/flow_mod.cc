@@ -118,7 +118,9 @@ std::optional<ErrorId> find_error(const AgentCore& core, const FlowMod& m, bool 
   if (!is_add_or_modify(m.command)) return std::nullopt;
   const flow::Instructions& in = m.instructions;
   if (in.goto_table && *in.goto_table >= n_tables) return ErrorId::kBicBadTableId;
-  if (in.meter) return ErrorId::kMmfcInvalidMeter;  // there is none
+  // 6.4: an instruction that the switch does not have; the table features list no meters. (Open
+  // vSwitch, which has the instruction, says INVALID_METER of a meter that nobody has added.)
+  if (in.meter) return ErrorId::kBicUnsupInst;
   for (const auto* list : {&in.apply, &in.write}) {
     if (!*list) continue;
     if (const auto error = find_unsupported(core, **list)) return error;

@@ -189,6 +189,8 @@ TEST_F(FlowModTest, WhatTheSwitchCannotDoIsRefused) {
   c.expect_error(m, ErrorId::kBicBadTableId);
   m = add(in_port(1));
   m.instructions.meter = 1;
+  c.expect_error(m, ErrorId::kBicUnsupInst);
+  m.instructions.meter = 0;
   c.expect_error(m, ErrorId::kMmfcInvalidMeter);
   m = add(in_port(1));
   m.instructions = flow::Instructions::apply_only({flow::Group{3}});

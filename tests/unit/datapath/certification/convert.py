@@ -78,7 +78,7 @@ def expected_error(message):
     if "OFPActionGroup" in text:
         return of.OFPET_BAD_ACTION, of.OFPBAC_BAD_OUT_GROUP
     if "OFPInstructionMeter" in text:
-        return of.OFPET_METER_MOD_FAILED, of.OFPMMFC_INVALID_METER
+        return of.OFPET_BAD_INSTRUCTION, of.OFPBIC_UNSUP_INST
     return None
 
 
