@@ -19,10 +19,13 @@ constexpr std::size_t kAbbreviatedBytes = 8;
 void skip_numbers(Reader& in, Version version) { in.skip(version == Version::k13 ? 8 : 12); }
 
 Result<flow::Match> decode_match(Reader& in, std::size_t length, Version version) {
-  if (version == Version::k13) return decode_match13(in, Masks::kAny);
+  if (version == Version::k13 && length != 0 && in.peek_u16() == kMatchTypeOxm)
+    return decode_match13(in, Masks::kAny);
   if (round_up8(length) > in.remaining()) return fail(ErrorId::kBmcBadLen);
   Reader fields(in.take(length));
   in.skip(round_up8(length) - length);
+  // As os-ken writes it: the fields without an ofp_match around them, whose type no OXM class is.
+  if (version == Version::k13) return decode_fields(fields, Masks::kAny);
   return decode_nxm(fields);
 }
 
@@ -60,7 +63,7 @@ Result<FlowMonitorRequest> decode_monitor(Reader& in, Version version) {
   std::size_t match_length = 0;
   std::optional<flow::PortNo> out_port;
   if (is13) {
-    in.skip(2);  // the match says its length itself
+    match_length = in.u16();
     out_port = port_from_13(in.u32());
   } else {
     out_port = in.u16();

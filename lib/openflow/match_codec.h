@@ -28,6 +28,8 @@ std::optional<FieldHeader> read_field_header(Reader& in);
 // Which fields may be masked in part: flow monitors mask what rules may not.
 enum class Masks : std::uint8_t { kAsSpecified, kAny };
 
+inline constexpr std::uint16_t kMatchTypeOxm = 1;  // OFPMT_OXM
+
 // 1.3: ofp_match of type OXM, with its padding.
 Result<flow::Match> decode_match13(Reader& in, Masks masks = Masks::kAsSpecified);
 // `in` is exactly the list of OXM fields.

@@ -11,7 +11,6 @@ using flow::FieldInfo;
 using flow::FieldValue;
 
 constexpr std::uint16_t kOxmClassBasic = 0x8000;
-constexpr std::uint16_t kMatchTypeOxm = 1;
 constexpr std::uint16_t kVidPresent = 0x1000;
 
 bool known(const FieldHeader& h) {

@@ -46,8 +46,8 @@ const std::map<std::string, ErrorId>& refused() {
       // A VID of 999 without OFPVID_PRESENT: the same error from Open vSwitch.
       {"4-59-ofp_packet_in.packet", ErrorId::kBmcBadValue},
       {"4-60-ofp_flow_mod.packet", ErrorId::kBmcBadValue},
-      // A bare list of OXM fields, as EXT-187 has it; Open vSwitch, and so we, have an ofp_match.
-      {"4-63-onf_flow_monitor_request.packet", ErrorId::kBmcBadType},
+      // Its second monitor asks for no event.
+      {"4-63-onf_flow_monitor_request.packet", ErrorId::kMofcBadFlags},
   };
   return kRefused;
 }

@@ -175,6 +175,26 @@ TEST(FlowMonitorGolden, WhatOpenVSwitchWroteIsReadAndWrittenTheSame) {
   EXPECT_GE(byte_for_byte, recorded().size() - 3);
 }
 
+// ONFFlowMonitorStatsRequest of os-ken: OXM fields without an ofp_match around them.
+TEST(FlowMonitorGolden, WhatOsKenWritesIsRead) {
+  const auto decoded = decode(
+      from_hex("0412005800000009ffff0000000000004f4e46000000074e000000010007001affffffffff000000"
+               "800000040000000180000a020800800019080a000000ff0000000000000000000000000200070000"
+               "0000000304000000"),
+      Version::k13);
+  ASSERT_TRUE(decoded) << error_name(decoded.error().id);
+  const auto& request = std::get<MultipartRequest>(decoded->message);
+  const auto& monitors = std::get<FlowMonitorsRequest>(request.body).monitors;
+  ASSERT_EQ(monitors.size(), 2u);
+  flow::Match match = flow::Match{}.in_port(1).eth_type(0x800);
+  match.key.ipv4_dst = Ipv4Address::of(10, 0, 0, 0);
+  match.mask.ipv4_dst = Ipv4Address::of(255, 0, 0, 0);
+  EXPECT_EQ(monitors[0],
+            (FlowMonitorRequest{.id = 1, .flags = 7, .table_id = 0xff, .match = match}));
+  EXPECT_EQ(monitors[1],
+            (FlowMonitorRequest{.id = 2, .flags = 7, .out_port = 3, .table_id = 4, .match = {}}));
+}
+
 TEST(FlowMonitorGolden, BothVersionsSayTheSame) {
   std::map<Version, FlowMonitorReply> said;
   for (const Recorded& r : recorded()) {
