@@ -3,7 +3,7 @@
 import os
 import signal
 
-from lab import case, openflow
+from lab import case, openflow, process, switch
 
 
 class Reload(case.LabTest):
@@ -15,6 +15,9 @@ class Reload(case.LabTest):
         self.net.address_local(self.lifeline, "static")
         session = first.session()
         config = self.lifeline.config
+        printed = process.run([switch.binary("lifeline"), "--config", self.lifeline.config_path, "--print-config"]).stdout
+        self.assertIn("inactivity_probe_s: ", printed)  # also what the file leaves out
+        self.assertIn("effective configuration:\n" + printed, self.lifeline.process.log())
 
         # A wrong file: all its errors with their places, and nothing has changed.
         config["controllers"] = [self.net.target(6654)]

@@ -63,6 +63,24 @@ TEST(ControlQueue, TheControlLcoreServesKnownSessionsWithoutAWorker) {
   EXPECT_EQ(s.counts(1).strangers + s.counts(1).foreign, 0u);
 }
 
+TEST(ControlQueue, ATurnTakesItsBudgetAndNoMoreAndEveryPortHasItsTurn) {
+  ControlQueueSwitch s;
+  const std::uint64_t one = s.counts(1).received;
+  const std::uint64_t two = s.counts(2).received;
+  for (std::uint8_t n = 0; n < 200; ++n) {
+    s.inject_steered(1, arp_of_a_stranger(n));
+    s.inject_steered(2, arp_of_a_stranger(n));
+  }
+  EXPECT_EQ(s.datapath->poll_control_queues(40), 40u);
+  EXPECT_EQ(s.counts(1).received - one + s.counts(2).received - two, 40u);
+  EXPECT_GT(s.counts(1).received, one);
+  EXPECT_GT(s.counts(2).received, two);
+  // Where the budget is a burst, they take turns.
+  for (int turn = 0; turn < 4; ++turn) EXPECT_EQ(s.datapath->poll_control_queues(16), 16u);
+  EXPECT_GE(s.counts(1).received - one, 24u);
+  EXPECT_GE(s.counts(2).received - two, 24u);
+}
+
 TEST(ControlQueue, ForeignPacketsBeyondTheRateGoToAWorkerAndAreForwardedAllTheSame) {
   ControlQueueSwitch s(with_rate(100));  // ten at once
   s.add({}, flow::kPriorityStandalone, {flow::Output{2}});

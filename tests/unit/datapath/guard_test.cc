@@ -72,6 +72,21 @@ TEST_F(DhcpGuard, DeliversOnceWhenTheDecisionOutputsToLocalAnyway) {
   EXPECT_EQ(s.count(3), 1u);
 }
 
+TEST_F(DhcpGuard, WhatIsNotWellFormedTakesTheOrdinaryPath) {
+  s.remove(drop_all);
+  s.add(flow::Match().in_port(2), 65535, {flow::Output{3}});
+  Frame cut = dhcp(false, kLocalMac, kXid);
+  cut.resize(14 + 20 + 8 + 239);
+  Frame cookie = dhcp(false, kLocalMac, kXid);
+  cookie[14 + 20 + 8 + 236] = std::byte{0};
+  Frame request = dhcp(false, kLocalMac, kXid);
+  request[14 + 20 + 8] = std::byte{1};
+  for (const Frame& f : {cut, cookie, request}) EXPECT_EQ(delivered(f, 2), 0u);
+  EXPECT_EQ(s.count(3), 3u);
+  EXPECT_EQ(delivered(dhcp(false, kLocalMac, kXid), 2), 1u) << "in addition";
+  EXPECT_EQ(s.count(3), 1u);
+}
+
 TEST_F(DhcpGuard, WithoutALocalMacNothingMatches) {
   s.datapath->set_guards({.enabled = true});
   EXPECT_EQ(delivered(dhcp(false, kLocalMac, kXid)), 0u);
