@@ -111,15 +111,11 @@ Expected<void> Switch::Impl::open_ports() {
        .reclaim = [this] { ports->reclaim_sent(); }});
   if (!tap) return tl::make_unexpected(tap.error());
   local = std::move(*tap);
-  ports->on_more_room([this](std::uint32_t sent_mbufs) {
-    device_thread->post([this, n = kTapMbufs + sent_mbufs] { return local->make_larger_pool(n); },
-                        [this](Expected<port::MempoolPtr> made) {
-                          if (made) return local->use(std::move(*made));
-                          log::warn("port",
-                                    "ports were added, and the local port has no more buffers: {}",
-                                    made.error().message);
-                        });
-  });
+  ports->keep_large_enough(
+      {.owner = "the local port",
+       .make = [this](std::uint32_t sent) { return local->make_larger_pool(kTapMbufs + sent); },
+       .use = [this](port::MempoolPtr pool) { local->use(std::move(pool)); },
+       .room = ports->tx_descriptors_total()});
   ports->set_local(local->mac(), local->mtu(), local->up());
   ports->set_vlans(port_vlans(config));
   return {};

@@ -24,7 +24,11 @@ constexpr std::uint16_t kMinMtu = 576;
 int EthdevPort::socket_id() const { return rte_eth_dev_socket_id(ethdev_id_); }
 
 Expected<QueueCounts> EthdevPort::queues(std::uint32_t n_slots) const {
-  auto counts = choose_queues(limits_, spec_.rx_queues, n_slots, n_pollers);
+  auto counts = choose_queues(
+      limits_, spec_.rx_queues, n_slots,
+      pollers.slots.empty()
+          ? std::nullopt
+          : std::optional<std::uint32_t>(static_cast<std::uint32_t>(pollers.slots.size())));
   if (!counts) return make_error("port {}: {}", spec_.name, counts.error().message);
   return counts;
 }

@@ -109,8 +109,7 @@ class EthdevPort {
   std::vector<std::pair<std::string, std::uint64_t>> extended_stats() const;
 
   std::uint8_t index = kNoIndex;  // in PortView, given by PortSet
-  // Workers that may poll it, given by PortSet before configure(); unset: all.
-  std::optional<std::uint32_t> n_pollers;
+  Pollers pollers;                // given by PortSet before configure(); no slots: no matter
   // By RX queue: who polls it. Given by PortSet once and for all: if another port's going moved a
   // queue to another worker, both would poll it until the first sees the new view.
   std::vector<sync::SlotId> rx_slot;

@@ -44,6 +44,10 @@ Expected<std::unique_ptr<PortSet>> PortSet::create(const PortSetConfig& config, 
   auto made = self->make_control_pool(0);
   if (!made) return tl::make_unexpected(made.error());
   self->control_pool_ = std::move(*made);
+  self->keep_large_enough(
+      {.owner = "control",
+       .make = [set = self.get()](auto n) { return set->make_control_pool(n); },
+       .use = [set = self.get()](auto p) { set->use_control_pool(std::move(p)); }});
   auto first = self->copy_view();
   first->control_pool = self->control_pool_.get();
   delete self->view_.exchange(first.release());
@@ -78,12 +82,11 @@ Expected<void> PortSet::check_spec(const PortSpec& spec,
   return {};
 }
 
-Expected<std::unique_ptr<EthdevPort>> PortSet::attach(const PortSpec& spec) const {
+Expected<std::unique_ptr<EthdevPort>> PortSet::attach(
+    const PortSpec& spec, const std::vector<WorkerPlace>& workers) const {
   const auto it = made_from_.find(device_name(spec.device));
   auto port = EthdevPort::attach(spec, it == made_from_.end() ? std::string() : it->second);
-  if (port && config_.n_slots > 1)
-    (*port)->n_pollers = static_cast<std::uint32_t>(
-        choose_pollers(spec.name, (*port)->socket_id(), config_.workers).slots.size());
+  if (port) (*port)->pollers = choose_pollers(spec.name, (*port)->socket_id(), workers);
   return port;
 }
 
@@ -93,23 +96,24 @@ void PortSet::detach(EthdevPort& port) {
 }
 
 // Configured and started.
-Expected<void> PortSet::set_up(EthdevPort& port) {
-  auto pool = pool_for(port);
-  if (pool && *pool == nullptr) pool = make_data_pool(port.socket_id(), {&port});
-  if (!pool) return tl::make_unexpected(pool.error());
-  had_pool_[port.spec().name] = *pool;
+Expected<void> PortSet::set_up(EthdevPort& port, rte_mempool* pool) {
+  had_pool_[port.spec().name] = pool;
   const auto control = control_queue_pool(port);
   if (!control) return tl::make_unexpected(control.error());
-  if (auto ok = port.configure(config_.n_slots, *pool, *control); !ok) return ok;
+  if (auto ok = port.configure(config_.n_slots, pool, *control); !ok) return ok;
   return port.start();
 }
 
 // Attached, configured, started; on whichever thread. What fails leaves no device behind, so that
 // it can be tried again.
-Expected<std::unique_ptr<EthdevPort>> PortSet::prepare(const PortSpec& spec) {
-  auto port = attach(spec);
+Expected<std::unique_ptr<EthdevPort>> PortSet::prepare(const PortSpec& spec,
+                                                       const std::vector<WorkerPlace>& workers) {
+  auto port = attach(spec, workers);
   if (!port) return port;
-  if (auto ok = set_up(**port); !ok) {
+  auto pool = pool_for(**port);
+  if (pool && *pool == nullptr) pool = make_data_pool((*port)->socket_id(), {port->get()});
+  const auto ok = pool ? set_up(**port, *pool) : tl::make_unexpected(pool.error());
+  if (!ok) {
     detach(**port);
     return tl::make_unexpected(ok.error());
   }
@@ -143,7 +147,7 @@ void PortSet::attach_all(const std::vector<PortSpec>& specs, Opening& opening) {
       continue;
     }
     accepted.push_back(spec);
-    auto port = attach(spec);
+    auto port = attach(spec, config_.workers);
     if (!port) {
       opening.note(spec, port.error());
     } else if (auto counts = (*port)->queues(config_.n_slots); !counts) {
@@ -157,17 +161,7 @@ void PortSet::attach_all(const std::vector<PortSpec>& specs, Opening& opening) {
 
 void PortSet::start_all(Opening& opening) {
   for (auto& port : opening.opened) {
-    const auto control = control_queue_pool(*port);
-    if (!control) {
-      opening.note(port->spec(), control.error());
-      detach(*port);
-      port.reset();
-      continue;
-    }
-    rte_mempool* const pool = pool_on(port->socket_id());
-    had_pool_[port->spec().name] = pool;
-    auto ok = port->configure(config_.n_slots, pool, *control);
-    if (ok) ok = port->start();
+    const auto ok = set_up(*port, pool_on(port->socket_id()));
     if (ok) continue;
     opening.note(port->spec(), ok.error());
     detach(*port);
@@ -185,7 +179,7 @@ Expected<std::vector<AbsentPort>> PortSet::open(const std::vector<PortSpec>& spe
     for (const auto& port : opening.absent) in_tx_rings += tx_descriptors(port.spec);
     if (auto made = make_control_pool(in_tx_rings); made) {
       control_pool_ = std::move(*made);
-      room_for_sent_ = in_tx_rings;
+      sent_pools_.front().pool.room = in_tx_rings;
     } else {
       opening.note(made.error());
     }
@@ -204,7 +198,7 @@ Expected<std::vector<AbsentPort>> PortSet::open(const std::vector<PortSpec>& spe
 
 Expected<void> PortSet::add(const PortSpec& spec) {
   if (auto ok = check_spec(spec, {}); !ok) return ok;
-  auto port = prepare(spec);
+  auto port = prepare(spec, config_.workers);
   if (!port) return tl::make_unexpected(port.error());
   std::vector<std::unique_ptr<EthdevPort>> one;
   one.push_back(std::move(*port));
@@ -297,7 +291,7 @@ void PortSet::assign_rx_queues(EthdevPort& port) const {
   std::vector<std::uint32_t> load(config_.n_slots);
   for (const auto& other : ports_)
     for (const sync::SlotId slot : other->rx_slot) ++load[slot];
-  const Pollers pollers = choose_pollers(port.spec().name, port.socket_id(), config_.workers);
+  const Pollers& pollers = port.pollers;
   port.rx_slot = deal_queues(port.status().n_rxq, pollers.slots, std::move(load));
   if (!pollers.is_remote) return;
   log::warn("port", "port {}: its device is on NUMA node {}, and {}", port.spec().name,

@@ -246,13 +246,22 @@ class PortSet {
   void reclaim_sent() const;
 
   std::uint32_t n_slots() const { return config_.n_slots; }
+  // The ports that workers are given, for ports that come from now on. The lcores are as in
+  // PortSetConfig.
+  void set_workers(std::vector<WorkerPlace> workers) { config_.workers = std::move(workers); }
+
   // As in view(). Control lcore.
   rte_mempool* control_pool() const { return control_pool_.get(); }
-  // Called (control lcore) when ports that came need room: pools that slot 0 sends from are to hold
-  // so many mbufs beside their own. The control pool is made larger by the set itself.
-  void on_more_room(std::function<void(std::uint32_t sent_mbufs)> call) {
-    on_more_room_ = std::move(call);
-  }
+  // A pool that slot 0 sends from: it has to hold what TX queues hold, beside its own.
+  struct SentPool {
+    std::string owner;                                                   // "the local port"
+    std::function<Expected<MempoolPtr>(std::uint32_t sent_mbufs)> make;  // device thread
+    std::function<void(MempoolPtr)> use;                                 // control lcore
+    std::uint32_t room = 0;                                              // sent_mbufs that it has
+  };
+  // Made again, larger, when ports that come need room. What cannot be made is tried again by
+  // request_link_refresh(), ever less often. The set's own control pool is one of them.
+  void keep_large_enough(SentPool pool) { sent_pools_.push_back({std::move(pool)}); }
   // The pool that workers take mbufs from (copies for flooding); nullptr before open().
   rte_mempool* data_pool() const { return data_pool_; }
 
@@ -262,16 +271,20 @@ class PortSet {
   void publish(std::unique_ptr<PortView> next);
   Expected<MempoolPtr> make_control_pool(std::uint32_t sent_mbufs) const;
   void make_more_room();
+  void make_larger(std::size_t i, std::uint32_t sent_mbufs);
+  void use_control_pool(MempoolPtr pool);
   Expected<rte_mempool*> make_data_pool(int socket, const std::vector<const EthdevPort*>& ports);
   Expected<void> make_data_pools(const std::vector<std::unique_ptr<EthdevPort>>& ports);
   rte_mempool* pool_on(int socket) const;
   Expected<rte_mempool*> pool_for(const EthdevPort& port);
   Expected<rte_mempool*> control_queue_pool(EthdevPort& port);
   Expected<void> check_spec(const PortSpec& spec, const std::vector<PortSpec>& earlier) const;
-  Expected<std::unique_ptr<EthdevPort>> attach(const PortSpec& spec) const;
+  Expected<std::unique_ptr<EthdevPort>> attach(const PortSpec& spec,
+                                               const std::vector<WorkerPlace>& workers) const;
   void detach(EthdevPort& port);
-  Expected<void> set_up(EthdevPort& port);
-  Expected<std::unique_ptr<EthdevPort>> prepare(const PortSpec& spec);
+  Expected<void> set_up(EthdevPort& port, rte_mempool* pool);
+  Expected<std::unique_ptr<EthdevPort>> prepare(const PortSpec& spec,
+                                                const std::vector<WorkerPlace>& workers);
   struct Opening;
   void attach_all(const std::vector<PortSpec>& specs, Opening& opening);
   void start_all(Opening& opening);
@@ -298,9 +311,14 @@ class PortSet {
   MempoolPtr control_pool_;
   // Smaller ones, whose mbufs may be anywhere still: few, as each is at least twice the one before.
   std::vector<MempoolPtr> old_control_pools_;
-  std::uint32_t room_for_sent_ = 0;  // mbufs of the control pool for tx_descriptors_total()
-  bool making_room_ = false;
-  std::function<void(std::uint32_t)> on_more_room_;
+  // The control pool first.
+  struct GrowingPool {
+    SentPool pool;
+    bool is_being_made = false;
+    unsigned failures = 0;          // in a row
+    std::uint32_t wait_rounds = 0;  // of link refreshes, before the next try
+  };
+  std::vector<GrowingPool> sent_pools_;
   // One for each NUMA node that ports of open() are on, then those of ports that were added when
   // these had no room. Device thread, once there is one.
   struct DataPool {

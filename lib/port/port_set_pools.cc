@@ -19,6 +19,7 @@ constexpr std::uint32_t kCacheMbufs = 256;        // per lcore; RTE_MEMPOOL_CACH
 constexpr std::uint32_t kWorkersInExtra = 2;      // whose rings extra_mbufs covers
 constexpr std::uint32_t kTxBufferMbufs = 2 * 64;  // of a lane for each port
 constexpr std::uint32_t kControlQueueExtraMbufs = 1024;
+constexpr unsigned kMostWaitShift = 6;  // 64 link refreshes
 
 }  // namespace
 
@@ -28,27 +29,47 @@ Expected<MempoolPtr> PortSet::make_control_pool(std::uint32_t sent_mbufs) const 
                    std::max(config_.mbuf_bytes, kMinRoomBytes), SOCKET_ID_ANY);
 }
 
-// For ports that have come. Until the larger pool is there, some milliseconds later, the one before
+void PortSet::use_control_pool(MempoolPtr pool) {
+  old_control_pools_.push_back(std::exchange(control_pool_, std::move(pool)));
+  publish(copy_view());
+}
+
+// For ports that have come. Until a larger pool is there, some milliseconds later, the one before
 // is used.
 void PortSet::make_more_room() {
-  if (thread_ == nullptr || making_room_ || tx_descriptors_total() <= room_for_sent_) return;
-  // Twice: so that ports that come one by one do not each cost a pool.
-  const std::uint32_t wanted = 2 * tx_descriptors_total();
-  making_room_ = true;
-  room_for_sent_ = wanted;
-  thread_->post([this, wanted] { return make_control_pool(wanted); },
-                [this](Expected<MempoolPtr> made) {
-                  making_room_ = false;
+  if (thread_ == nullptr) return;
+  const std::uint32_t needed = tx_descriptors_total();
+  for (std::size_t i = 0; i < sent_pools_.size(); ++i) {
+    GrowingPool& growing = sent_pools_[i];
+    if (growing.is_being_made || needed <= growing.pool.room) continue;
+    if (growing.wait_rounds != 0) {
+      --growing.wait_rounds;
+      continue;
+    }
+    // Twice: so that ports that come one by one do not each cost a pool.
+    make_larger(i, 2 * needed);
+  }
+}
+
+void PortSet::make_larger(std::size_t i, std::uint32_t sent_mbufs) {
+  sent_pools_[i].is_being_made = true;
+  thread_->post([make = sent_pools_[i].pool.make, sent_mbufs] { return make(sent_mbufs); },
+                [this, i, sent_mbufs](Expected<MempoolPtr> made) {
+                  GrowingPool& growing = sent_pools_[i];
+                  growing.is_being_made = false;
                   if (made) {
-                    old_control_pools_.push_back(std::exchange(control_pool_, std::move(*made)));
-                    publish(copy_view());
-                  } else {
-                    log::warn("port", "ports were added, and control has no more buffers: {}",
-                              made.error().message);
+                    growing.pool.room = sent_mbufs;
+                    growing.failures = growing.wait_rounds = 0;
+                    growing.pool.use(std::move(*made));
+                    make_more_room();
+                    return;
                   }
-                  make_more_room();
+                  growing.wait_rounds = 1u << std::min(growing.failures, kMostWaitShift);
+                  if (growing.failures++ == 0)
+                    log::warn("port",
+                              "ports were added, and {} has no more buffers: {}; it is tried again",
+                              growing.pool.owner, made.error().message);
                 });
-  if (on_more_room_) on_more_room_(wanted);
 }
 
 std::uint32_t PortSet::tx_descriptors_total() const {

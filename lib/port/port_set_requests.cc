@@ -87,8 +87,8 @@ void PortSet::request_add(const PortSpec& spec, Done done) {
   }
   using Prepared = Expected<std::shared_ptr<EthdevPort>>;
   thread_->post(
-      [this, spec]() -> Prepared {
-        auto port = prepare(spec);
+      [this, spec, workers = config_.workers]() -> Prepared {
+        auto port = prepare(spec, workers);
         if (!port) return tl::make_unexpected(port.error());
         return std::shared_ptr<EthdevPort>(std::move(*port));
       },

@@ -22,6 +22,7 @@ void PortSet::request_link_refresh(std::function<void(std::vector<flow::PortNo>)
         return readings;
       },
       [this, done = std::move(done)](const std::vector<LinkReading>& readings) {
+        make_more_room();  // what could not be had before
         done(apply_links(readings));
       });
 }

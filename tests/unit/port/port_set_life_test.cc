@@ -13,6 +13,7 @@
 #include "namespace.h"
 #include "port/device_thread.h"
 #include "port/port_set.h"
+#include "support/log_capture.h"
 
 // Of ethdev's driver interface, whose headers are not packaged.
 extern "C" {
@@ -137,7 +138,13 @@ TEST_F(PortLife, ADeviceThatEalMadeIsMadeAgainFromEalsArguments) {
 TEST_F(PortLife, PortsThatComeLaterFindRoomForWhatControlSendsToThem) {
   open({null_port("a", "net_null1", 1)});
   std::uint32_t asked = 0;
-  set_->on_more_room([&asked](std::uint32_t sent) { asked = sent; });
+  set_->keep_large_enough({.owner = "another",
+                           .make =
+                               [&asked](std::uint32_t sent) {
+                                 asked = sent;
+                                 return make_pool("another", 64 + sent, 0, 2048, SOCKET_ID_ANY);
+                               },
+                           .use = [](const MempoolPtr&) {}});
   const std::uint32_t before = set_->control_pool()->size;
   rte_mbuf* on_its_way = rte_pktmbuf_alloc(set_->control_pool());
   for (std::uint16_t p = 2; p <= 4; ++p)
@@ -161,6 +168,63 @@ TEST_F(PortLife, PortsThatComeLaterFindRoomForWhatControlSendsToThem) {
   request(&PortSet::request_remove, 4);
   add(null_port("p4", "net_null4", 4));
   EXPECT_EQ(set_->control_pool(), pool);
+}
+
+TEST_F(PortLife, RoomThatCannotBeHadIsTriedAgainEverLessOftenAndWarnedOfOnce) {
+  open({null_port("a", "net_null1", 1)});
+  int tries = 0;
+  int used = 0;
+  bool there_is_memory = false;
+  set_->keep_large_enough({.owner = "another",
+                           .make = [&](std::uint32_t sent) -> Expected<MempoolPtr> {
+                             ++tries;
+                             if (!there_is_memory) return make_error("no memory");
+                             return make_pool("another", 64 + sent, 0, 2048, SOCKET_ID_ANY);
+                           },
+                           .use = [&](const MempoolPtr&) { ++used; },
+                           .room = set_->tx_descriptors_total()});
+  const auto refresh = [this] {
+    bool done = false;
+    set_->request_link_refresh([&done](const auto&) { done = true; });
+    finish(done);
+  };
+  test::ExpectLog(
+      "ports were added, and another has no more buffers: no memory; it is tried again");
+  add(null_port("b", "net_null2", 2));
+  for (int i = 0; i < 40; ++i) refresh();
+  // After 1, 2, 4, 8, 16 rounds.
+  EXPECT_GE(tries, 4);
+  EXPECT_LE(tries, 6);
+  EXPECT_EQ(used, 0);
+  there_is_memory = true;
+  for (int i = 0; i < 40; ++i) refresh();
+  EXPECT_EQ(used, 1);
+}
+
+TEST_F(PortLife, APortThatComesGoesToTheWorkersThatItIsGivenByThen) {
+  auto set =
+      PortSet::create({.n_slots = 3,
+                       .workers = {{.lcore = 1, .ports = {"a"}}, {.lcore = 2, .ports = {"b"}}},
+                       .extra_mbufs = 512,
+                       .control_mbufs = 64},
+                      [this](std::function<void()> f) { retired_.push_back(std::move(f)); });
+  ASSERT_TRUE(set);
+  set_ = std::move(*set);
+  open({null_port("a", "net_null1", 1), null_port("b", "net_null2", 2)});
+  set_->set_workers({{.lcore = 1, .ports = {"b"}}, {.lcore = 2, .ports = {"a", "c"}}});
+  add(null_port("c", "net_null3", 3));
+  const auto polled_by = [this](std::size_t slot) {
+    std::vector<flow::PortNo> ports;
+    for (const auto& queue : set_->view()->rx[slot]) ports.push_back(queue.port_no);
+    return ports;
+  };
+  EXPECT_EQ(polled_by(1), (std::vector<flow::PortNo>{1})) << "what is there stays";
+  EXPECT_EQ(polled_by(2), (std::vector<flow::PortNo>{2, 3}));
+  // Until it comes again.
+  request(&PortSet::request_remove, 1);
+  add(null_port("a", "net_null1", 1));
+  EXPECT_EQ(polled_by(1), (std::vector<flow::PortNo>{}));
+  EXPECT_EQ(polled_by(2), (std::vector<flow::PortNo>{2, 3, 1}));
 }
 
 TEST_F(PortLife, APortThatComesBackAgainAndAgainNeedsNoMoreMemory) {
