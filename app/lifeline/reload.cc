@@ -108,6 +108,9 @@ void Switch::Impl::apply(const config::Config& next, std::unique_ptr<control::Tl
   agent->set_probe_interval(agent_config(config).probe_interval);
   agent->set_fail_mode(fail_mode(config));
   datapath->set_port_vlans(port_vlans(config));
+  for (std::size_t i = 0; i < config.workers.lcores.size(); ++i)
+    workers[i].ports = config.workers.lcores[i].ports;
+  ports->set_workers(workers);
   set_in_band();
   apply_links(before, std::move(next_tls), failed);
   apply_listeners(failed);

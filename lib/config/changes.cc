@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 #include <utility>
 
 namespace lifeline::config {
@@ -61,6 +62,7 @@ void each_key(bool moves, const Visit& visit) {
       "sizes.exact_entries", kRestart, [](auto& c) -> auto& { return c.sizes.exact_entries; });
   visit(
       "sizes.mbufs", kRestart, [](auto& c) -> auto& { return c.sizes.mbufs; });
+  // Their ports: worker_changes().
   visit(
       "workers", kRestart, [](auto& c) -> auto& { return c.workers; });
   visit(
@@ -116,6 +118,43 @@ void port_changes(const Config& running, const Config& wanted, std::vector<Chang
     if (find(running.ports, port.name) == nullptr) note(port);
 }
 
+std::vector<std::uint32_t> lcores_of(const Workers& workers) {
+  std::vector<std::uint32_t> out;
+  for (const WorkerLcore& worker : workers.lcores) out.push_back(worker.lcore);
+  return out;
+}
+
+// Which of them poll what has no port is another matter.
+bool same_lcores(const Workers& a, const Workers& b) {
+  return a.number == b.number && lcores_of(a) == lcores_of(b);
+}
+
+// The lcores that may poll a port, as far as the configuration says.
+std::vector<std::uint32_t> pollers(const Workers& workers, const std::string& port) {
+  std::vector<std::uint32_t> told;
+  std::vector<std::uint32_t> any;
+  for (const WorkerLcore& worker : workers.lcores) {
+    if (worker.ports.empty()) any.push_back(worker.lcore);
+    if (std::find(worker.ports.begin(), worker.ports.end(), port) != worker.ports.end())
+      told.push_back(worker.lcore);
+  }
+  if (!told.empty()) return told;
+  return any.empty() ? lcores_of(workers) : any;
+}
+
+// Between the same lcores: a new port goes where the new map says; one that is there stays where it
+// is, as a queue must not be polled by two.
+void worker_changes(const Config& running, const Config& wanted, std::vector<Change>& out) {
+  if (running.workers == wanted.workers) return;
+  out.push_back({"workers[].ports", Effect::kAtOnce});
+  for (const Port& port : wanted.ports) {
+    if (find(running.ports, port.name) == nullptr) continue;
+    if (pollers(running.workers, port.name) != pollers(wanted.workers, port.name))
+      out.push_back(
+          {fmt::format("workers[].ports ({} stays where it is)", port.name), Effect::kRestart});
+  }
+}
+
 }  // namespace
 
 void keep_numbers(const Config& running, Config& wanted) {
@@ -143,9 +182,12 @@ void keep_numbers(const Config& running, Config& wanted) {
 
 std::vector<Change> changes(const Config& running, const Config& wanted) {
   std::vector<Change> out;
+  const bool workers_stay = same_lcores(running.workers, wanted.workers);
   each_key(moves(running, wanted), [&](const char* key, Effect effect, auto member) {
-    if (!(member(running) == member(wanted))) out.push_back({key, effect});
+    const bool by_port = workers_stay && std::string_view(key) == "workers";
+    if (!(member(running) == member(wanted)) && !by_port) out.push_back({key, effect});
   });
+  if (workers_stay) worker_changes(running, wanted, out);
   port_changes(running, wanted, out);
   Config others = wanted;
   each_key(false, [&](const char*, Effect, auto member) { member(others) = member(running); });
@@ -157,6 +199,7 @@ std::vector<Change> changes(const Config& running, const Config& wanted) {
 std::vector<Change> effects() {
   std::vector<Change> out;
   each_key(false, [&](const char* key, Effect effect, auto) { out.push_back({key, effect}); });
+  out.push_back({"workers[].ports", Effect::kAtOnce});
   out.push_back({"ports", Effect::kAtOnce});
   each_vlan_key([&](const char* key, auto) {
     out.push_back({fmt::format("ports[].{}", key), Effect::kAtOnce});
@@ -169,6 +212,7 @@ Config taken_over(const Config& running, const Config& wanted) {
   each_key(moves(running, wanted), [&](const char*, Effect effect, auto member) {
     if (effect == Effect::kAtOnce) member(out) = member(wanted);
   });
+  if (same_lcores(running.workers, wanted.workers)) out.workers = wanted.workers;
   out.ports = wanted.ports;
   return out;
 }

@@ -79,3 +79,37 @@ class Reload(case.LabTest):
         self.assertEqual(len(second.sessions), 1)
         self.assertFalse([r for r in self.lifeline.hidden_rules() if "tcp:10.0.0.1:6653" in r["why"]])
         self.assertIn("changed: nothing", self.lifeline.ctl("reload").stdout)
+
+    def test_a_port_that_a_reload_adds_goes_to_the_lcore_that_it_is_given_and_others_stay(self):
+        sw, left, right = (self.lab.namespace("sw"), self.lab.host("h1", "10.7.0.1/24"),
+                           self.lab.host("h2", "10.7.0.2/24"))
+        for device, host in (("p1", left), ("p2", right)):
+            self.lab.wire(sw, device, host, "eth0")
+            host.configure()
+        lifeline = self.watch(TwoWorkers(self.lab, sw, [], []))
+        ports = [{"name": f"p{n}", "device": f"net_af_packet{n},iface=p{n}", "number": n} for n in (1, 2)]
+        lifeline.config.update({"ports": ports[:1], "workers": [{"lcore": 1, "ports": ["p1"]}, {"lcore": 2}]})
+        lifeline.start()
+        lifeline.ofctl("add-flow", "actions=NORMAL")
+        lifeline.config.update({"ports": ports, "workers": [{"lcore": 1, "ports": ["p2"]},
+                                                            {"lcore": 2, "ports": ["p1"]}]})
+        lifeline.allow(r"WARN app: reload: these need a restart: workers\[\]\.ports \(p1 stays where it is\)$")
+        lifeline.write_config()
+        answer = lifeline.ctl_json("reload")
+        self.assertEqual(answer["changed"], ["workers[].ports", "ports[p2]"])
+        self.assertEqual(answer["restart"], ["workers[].ports (p1 stays where it is)"])
+        self.lab.until(lambda: left.ping("10.7.0.2"), "the port that is new forwards")
+        # p2 is given to lcore 1, where p1 stays: none is polled by lcore 2.
+        pings = left.start("ping", "ping", "-n", "-q", "-i", "0.01", "10.7.0.2", must_live=False)
+        seen = lambda: [worker["rx_packets_per_s"] for worker in
+                        lifeline.ctl_json("perf", "--interval", "0.2")["workers"]]
+        self.lab.until(lambda: seen()[1] > 20, "its lcore sees the packets")
+        self.assertEqual(seen()[2], 0)
+        pings.kill()
+
+
+class TwoWorkers(switch.Switch):
+    def eal_arguments(self):
+        where = ",".join(map(str, sorted(os.sched_getaffinity(0))))
+        return [f"--lcores=0@({where}),1@({where}),2@({where})" if a.startswith("--lcores=") else a
+                for a in super().eal_arguments()]

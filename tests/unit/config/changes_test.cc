@@ -119,6 +119,37 @@ TEST(Changes, WhatIsTakenOverIsTheWantedConfigurationOrIsNamed) {
   }
 }
 
+TEST(Changes, APortThatIsNewGoesToTheLcoresThatItIsGivenAndOneThatIsThereStays) {
+  constexpr std::string_view kMap = "workers: [{lcore: 1, ports: [p1]}, {lcore: 2, ports: [p2]}]";
+  const Config running = with("workers", kMap);
+  Config wanted = running;
+  wanted.ports.push_back({.name = "p3", .device = "net_null2", .number = 3});
+  wanted.workers.lcores[1].ports.emplace_back("p3");
+  EXPECT_EQ(changes(running, wanted),
+            (Changes{{"workers[].ports", Effect::kAtOnce}, {"ports[p3]", Effect::kAtOnce}}));
+  EXPECT_EQ(taken_over(running, wanted), wanted);
+  // p1 moves to lcore 2: that is said once, and holds when the port comes again.
+  wanted.workers.lcores[0].ports = {"p3"};
+  wanted.workers.lcores[1].ports = {"p1", "p2"};
+  EXPECT_EQ(changes(running, wanted),
+            (Changes{{"workers[].ports", Effect::kAtOnce},
+                     {"workers[].ports (p1 stays where it is)", Effect::kRestart},
+                     {"ports[p3]", Effect::kAtOnce}}));
+  EXPECT_EQ(taken_over(running, wanted), wanted);
+  // A port that is given to nobody is polled by other lcores when one of these is given ports.
+  const Config free = with("workers", "workers: [{lcore: 1}, {lcore: 2, ports: [p2]}, {lcore: 3}]");
+  wanted = free;
+  wanted.workers.lcores[2].ports = {"p2"};
+  EXPECT_EQ(changes(free, wanted),
+            (Changes{{"workers[].ports", Effect::kAtOnce},
+                     {"workers[].ports (p1 stays where it is)", Effect::kRestart},
+                     {"workers[].ports (p2 stays where it is)", Effect::kRestart}}));
+  // Other lcores need a restart, and so do their ports.
+  wanted.workers.lcores.pop_back();
+  EXPECT_EQ(changes(free, wanted), (Changes{{"workers", Effect::kRestart}}));
+  EXPECT_EQ(taken_over(free, wanted), free);
+}
+
 TEST(Changes, SocketsStayWhereTheyAreWhenTheirDirectoryNeedsARestart) {
   const Config running = config_of(kRunning);
   const Config wanted = with("run_dir", "run_dir: /tmp/elsewhere");
