@@ -1,8 +1,9 @@
 """The switch on the test NIC: NICs with rte_flow, with little of it, and without."""
 
 import re
+import time
 
-from lab import case, openflow, topology6
+from lab import case, openflow, topology6, wait
 
 # Not the local port's, as which it would be dropped at once.
 HOST = "src_mac=02:00:00:00:0a:0a"
@@ -55,6 +56,50 @@ class SwitchOnNic(case.LabTest):
         self.lab.until(lambda: rules() == before, "the NIC has its rules again")
         session.echo()
         self.assertEqual(len(controller.sessions), 1)
+
+    def test_a_nic_that_loses_its_link_or_is_pulled_out_has_its_rules_again_and_the_session_goes_on(self):
+        network = self.network(1)
+        controller = openflow.Controller(network.ctl).start()
+        lifeline = self.watch(network.make_switch(nic="profile=mlx5", telemetry=True))
+        lifeline.allow(r"WARN control: port 1 \(p1\): its device net_testnic0 is gone")
+        lifeline.start()
+        network.address_local(lifeline, "static")
+        session = controller.session()
+
+        def tell(command):
+            self.assertEqual(lifeline.telemetry(f"/testnic/{command}"), "done")
+
+        def listed():
+            return {p["name"]: p["link"] for p in lifeline.ctl_json("ports")["ports"]}
+
+        def rules():
+            """Rungs by letter, where each that can be stands in the NIC."""
+            port = self.nic(lifeline)
+            return port and port["nic_rules"] >= 2 and {r["intent"][1]: r["rung"] for r in port["rules"]}
+
+        def back_within(seconds, since):
+            self.lab.until(lambda: rules() == before, "the NIC has the rules that it had")
+            known = self.nic(lifeline)["known"]
+            session.echo()
+            self.assertLess(time.monotonic() - since, seconds * wait.SLOW, "until the session goes on")
+            self.lab.until(lambda: session.echo() and self.nic(lifeline)["known"] > known, "by the control queue")
+            self.assertEqual(len(controller.sessions), 1)
+        self.lab.until(lambda: rules() and rules().get("i") == "exact", "the NIC has rules for the session")
+        before = rules()
+
+        # The link is looked at once a second, and TCP repeats what was lost meanwhile.
+        tell("link,net_testnic0,down")
+        self.lab.until(lambda: listed()["p1"] == "down", "the link is seen to be down")
+        tell("link,net_testnic0,up")
+        back_within(3, time.monotonic())
+
+        # Tried again after 1 s, and 2 s later.
+        tell("unplug,net_testnic0")
+        self.lab.until(lambda: "p1" not in listed(), "the port is missed")
+        tell("plug,net_testnic0")
+        back_within(5, time.monotonic())
+        comes_and_goes = [reason for reason, p in session.port_status if p.number == 1 and reason != 2]
+        self.assertEqual(comes_and_goes, [1, 0], "the controller is told: DELETE, ADD")
 
     def test_what_the_operator_is_told_is_what_a_coarse_nic_and_liars_do(self):
         """igb and ixgbe have no ARP fields and few rules, i40e one input set, and the others do not what they say."""

@@ -82,6 +82,8 @@ int reset(rte_eth_dev* dev) {
   return 0;
 }
 
+int is_removed(rte_eth_dev* dev) { return nic_of(dev).present ? 0 : 1; }
+
 int infos_get(rte_eth_dev* dev, rte_eth_dev_info* info) {
   const Nic& nic = nic_of(dev);
   info->max_rx_queues = info->max_tx_queues = nic.arguments().queues;
@@ -196,6 +198,7 @@ eth_dev_ops make_ops() {
   ops.dev_stop = stop;
   ops.dev_close = close;
   ops.dev_reset = reset;
+  ops.is_removed = is_removed;
   ops.link_update = link_update;
   ops.promiscuous_enable = [](rte_eth_dev* dev) { return promiscuous(dev, true); };
   ops.promiscuous_disable = [](rte_eth_dev* dev) { return promiscuous(dev, false); };
@@ -230,6 +233,7 @@ int fail(const char* name, const std::string& why) {
 int probe(rte_vdev_device* vdev) {
   const char* name = vdev->device.name;
   if (const std::string wrong = abi_difference(); !wrong.empty()) return fail(name, wrong);
+  if (is_unplugged(name)) return -ENODEV;
   if (rte_eal_process_type() != RTE_PROC_PRIMARY) return fail(name, "not in a secondary process");
   const char* text = vdev->device.devargs != nullptr ? vdev->device.devargs->args : "";
   auto parsed = parse_arguments(text != nullptr ? text : "");

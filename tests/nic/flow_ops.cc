@@ -19,6 +19,7 @@ int answer(rte_flow_error* error, const Refusal& refusal) {
 // Nothing: `shape` is what the profile makes of it.
 Verdict examine(Nic& nic, const rte_flow_attr* attr, const rte_flow_item* items,
                 const rte_flow_action* actions, bool creating, RuleShape& shape) {
+  if (!nic.present) return Refusal{EIO, RTE_FLOW_ERROR_TYPE_UNSPECIFIED, "the device is gone"};
   auto pattern = read_pattern(items);
   if (auto* no = std::get_if<Refusal>(&pattern)) return *no;
   const Request request{.attr = attr,

@@ -200,6 +200,7 @@ void Nic::release_rx(std::uint16_t queue) {
 
 rte_eth_link Nic::link() const {
   rte_eth_link link{};
+  if (!hears()) return link;
   if (live_.port != kNoPort && rte_eth_link_get_nowait(live_.port, &link) == 0) return link;
   link.link_speed = RTE_ETH_SPEED_NUM_10G;
   link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;

@@ -74,6 +74,9 @@ struct TxQueue {
   Nic* nic = nullptr;
   std::uint16_t index = 0;
   Counter packets, bytes;
+  // Of the sender: packets that may leave now, and since when that is so.
+  double allowance = 0;
+  std::uint64_t since_cycles = 0;
 };
 
 class Nic {
@@ -125,6 +128,11 @@ class Nic {
 
   rte_ether_addr mac{};
   std::atomic<bool> promiscuous{false}, all_multicast{false};
+  std::atomic<bool> carrier{true};  // false: nothing arrives, and what is sent is lost
+  std::atomic<bool> present{true};  // false: pulled out of its slot
+  // What each TX queue sends, in packets per second; what is more it does not take.
+  static constexpr std::uint32_t kNoLimit = UINT32_MAX;
+  std::atomic<std::uint32_t> tx_per_s{kNoLimit};
   std::uint16_t port_id = kNoPort;
   std::array<RxQueue, kMaxQueues> rx;
   std::array<TxQueue, kMaxQueues> tx;
@@ -142,6 +150,10 @@ class Nic {
   int configure_live(std::uint16_t n_txq);
   int set_up_live(const rte_eth_dev_info& info);
   void close_live();
+  bool hears() const {
+    return carrier.load(std::memory_order_relaxed) && present.load(std::memory_order_relaxed);
+  }
+  std::uint16_t may_send(TxQueue& queue, std::uint16_t n) const;
   void feed(const RxQueue& poller, std::uint32_t wanted);
   void feed_live();
   bool meets_full_ring(const RxQueue& queue);

@@ -11,6 +11,7 @@ namespace testnic {
 namespace {
 
 constexpr std::uint16_t kBurst = 32;
+constexpr double kTxRing = 64;  // packets that a slow TX queue takes at once
 
 using Scratch = std::array<std::uint8_t, 9728>;
 
@@ -50,7 +51,7 @@ std::uint16_t Nic::receive(RxQueue& queue, rte_mbuf** packets, std::uint16_t n) 
 void Nic::feed(const RxQueue& poller, std::uint32_t wanted) {
   if (rte_spinlock_trylock(&feed_lock_) == 0) return;
   if (live_.port != kNoPort) feed_live();
-  if (generator_ != nullptr && (isolated_ || pays_for_generator_[poller.index]))
+  if (generator_ != nullptr && hears() && (isolated_ || pays_for_generator_[poller.index]))
     // More than is taken, so that the ring of a worker that falls behind fills.
     feed_generator(poller, 2 * std::max<std::uint32_t>(wanted, kBurst));
   rte_spinlock_unlock(&feed_lock_);
@@ -65,7 +66,7 @@ void Nic::feed_live() {
     for (std::uint16_t i = 0; i < n; ++i) {
       std::uint32_t bytes = 0;
       const std::uint8_t* frame = as_on_the_wire(packets[i], scratch, bytes);
-      if (frame != nullptr) arrive(frame, bytes);
+      if (frame != nullptr && hears()) arrive(frame, bytes);
     }
     rte_pktmbuf_free_bulk(packets, n);
     from_live.add(n);
@@ -172,10 +173,25 @@ void Nic::put(RxQueue& queue, const std::uint8_t* frame, std::uint32_t bytes, st
   rte_ring_sp_enqueue(queue.ring, packet);  // there is room: this is the only producer
 }
 
+std::uint16_t Nic::may_send(TxQueue& queue, std::uint16_t n) const {
+  const std::uint32_t rate = tx_per_s.load(std::memory_order_relaxed);
+  if (rate == kNoLimit) return n;
+  const std::uint64_t now = rte_get_timer_cycles();
+  const double passed_s =
+      static_cast<double>(now - queue.since_cycles) / static_cast<double>(rte_get_timer_hz());
+  queue.since_cycles = now;
+  queue.allowance = std::min(queue.allowance + passed_s * rate, kTxRing);
+  const auto may = std::min(n, static_cast<std::uint16_t>(queue.allowance));
+  queue.allowance -= may;
+  return may;
+}
+
 std::uint16_t Nic::transmit(TxQueue& queue, rte_mbuf** packets, std::uint16_t n) {
+  if (!present.load(std::memory_order_relaxed)) return 0;
+  n = may_send(queue, n);
   std::uint64_t bytes = 0;
   std::uint16_t sent = 0;
-  if (live_.port == kNoPort) {  // no wire: a sink
+  if (live_.port == kNoPort || !hears()) {  // no wire: a sink
     for (std::uint16_t i = 0; i < n; ++i) bytes += rte_pktmbuf_pkt_len(packets[i]);
     rte_pktmbuf_free_bulk(packets, n);
     sent = n;

@@ -3,7 +3,9 @@
 #include <rte_telemetry.h>
 
 #include <algorithm>
+#include <charconv>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "ethdev_driver.h"
@@ -14,6 +16,7 @@ namespace {
 struct Registry {
   std::mutex mutex;
   std::vector<Nic*> nics;
+  std::set<std::string> unplugged;  // names
   bool commands = false;
 };
 
@@ -69,7 +72,47 @@ int reset(const char*, const char* params, rte_tel_data* data) {
   });
 }
 
+int unplug(const char*, const char* params, rte_tel_data* data) {
+  return with_nic(params, data, [](Nic& nic, const std::string&) {
+    registry().unplugged.insert(nic.name());
+    nic.present = false;
+    rte_eth_dev_callback_process(&rte_eth_devices[nic.port_id], RTE_ETH_EVENT_INTR_RMV, nullptr);
+    return std::string();
+  });
+}
+
+int plug(const char*, const char* params, rte_tel_data* data) {
+  const std::lock_guard lock(registry().mutex);
+  const bool was = params != nullptr && registry().unplugged.erase(params) != 0;
+  return rte_tel_data_string(data, was ? "done" : "that one was not unplugged");
+}
+
+int link(const char*, const char* params, rte_tel_data* data) {
+  return with_nic(params, data, [](Nic& nic, const std::string& rest) {
+    if (rest != "up" && rest != "down") return std::string("up or down?");
+    nic.carrier = rest == "up";
+    rte_eth_dev_callback_process(&rte_eth_devices[nic.port_id], RTE_ETH_EVENT_INTR_LSC, nullptr);
+    return std::string();
+  });
+}
+
+int send_rate(const char*, const char* params, rte_tel_data* data) {
+  return with_nic(params, data, [](Nic& nic, const std::string& rest) {
+    std::uint32_t rate = Nic::kNoLimit;
+    const char* end = rest.data() + rest.size();
+    if (rest != "all" && std::from_chars(rest.data(), end, rate).ptr != end)
+      return std::string("packets per second, or all?");
+    nic.tx_per_s = rate;
+    return std::string();
+  });
+}
+
 }  // namespace
+
+bool is_unplugged(const std::string& name) {
+  const std::lock_guard lock(registry().mutex);
+  return registry().unplugged.contains(name);
+}
 
 void list(Nic& nic) {
   const std::lock_guard lock(registry().mutex);
@@ -81,6 +124,13 @@ void list(Nic& nic) {
   rte_telemetry_register_cmd("/testnic/lose", lose, "Loses all rules silently. Parameter: NAME");
   rte_telemetry_register_cmd("/testnic/reset", reset,
                              "Loses all rules and raises a reset event. Parameter: NAME");
+  rte_telemetry_register_cmd("/testnic/unplug", unplug,
+                             "Is gone, and cannot be made again. Parameter: NAME");
+  rte_telemetry_register_cmd("/testnic/plug", plug, "Can be made again. Parameter: NAME");
+  rte_telemetry_register_cmd("/testnic/link", link, "Parameters: NAME,up or NAME,down");
+  rte_telemetry_register_cmd(
+      "/testnic/send", send_rate,
+      "What each TX queue sends. Parameters: NAME,PACKETS_PER_SECOND or all");
 }
 
 void unlist(Nic& nic) {

@@ -82,7 +82,7 @@ struct eth_dev_ops {
   int (*dev_close)(struct rte_eth_dev* dev);
   int (*dev_reset)(struct rte_eth_dev* dev);
   int (*link_update)(struct rte_eth_dev* dev, int wait_to_complete);
-  eth_dev_op_unused is_removed;
+  int (*is_removed)(struct rte_eth_dev* dev);
   int (*promiscuous_enable)(struct rte_eth_dev* dev);
   int (*promiscuous_disable)(struct rte_eth_dev* dev);
   int (*allmulticast_enable)(struct rte_eth_dev* dev);
