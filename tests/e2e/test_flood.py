@@ -12,10 +12,10 @@ HOST = "src_mac=02:00:00:00:0a:0a"
 
 
 class Flood(case.LabTest):
-    def bring_up(self, **kwargs):
+    def bring_up(self, nic="profile=none", **kwargs):
         self.net = self.network(1)
         self.controller = openflow.Controller(self.net.ctl).start()
-        self.lifeline = self.watch(self.net.make_switch(nic="profile=none", telemetry=True, **kwargs)).start()
+        self.lifeline = self.watch(self.net.make_switch(nic=nic, telemetry=True, **kwargs)).start()
         self.net.address_local(self.lifeline, "static")
         self.session = self.controller.session()
 
@@ -63,6 +63,44 @@ class Flood(case.LabTest):
         for name in ("no_buffer", "local_read_no_mbuf", "inband_ring_full"):
             self.assertEqual(self.drops(name), 0, name)
         self.assertEqual(len(self.controller.sessions), 1)
+
+    def test_a_full_uplink_queue_drops_data_and_not_the_session(self):
+        """One TX queue for all, of a wire that takes a twentieth of what is asked for."""
+        self.bring_up(nic="profile=none,queues=1")
+        self.lifeline.ofctl("add-flow", "in_port=2,actions=output:1")
+
+        def send(rate):
+            self.assertEqual(self.lifeline.telemetry(f"/testnic/send,net_testnic0,{rate}"), "done")
+
+        def repeated():
+            """TCP segments that the host has sent again."""
+            head, values = [line.split() for line in self.net.sw.run("cat", "/proc/net/snmp").stdout.splitlines()
+                            if line.startswith("Tcp:")]
+            return int(values[head.index("RetransSegs")])
+
+        def reading():
+            ports = {p["name"]: p for p in self.lifeline.ctl_json("ports")["ports"]}
+            dropped = sum(d["count"] for d in self.lifeline.ctl_json("stats")["drops"])
+            return ports["p2"]["rx_packets"], ports["p1"]["tx_packets"], dropped
+        before = reading()
+        send(1000)
+        self.generate(2, f"gen=flows,rate=20000,{HOST}")
+        self.lab.until(lambda: self.drops("tx_full") > 1000, "the uplink's queue is full")
+        known, full = repeated(), self.drops("tx_full")
+        for _ in range(50):
+            self.session.echo(timeout=1)
+        self.assertGreater(self.drops("tx_full"), full, "it was full meanwhile")
+        # Were control frames dropped as data are, nineteen of twenty would have been sent again.
+        self.assertLessEqual(repeated() - known, 5)
+        self.generate(2, "gen=none")
+        send("all")
+        self.session.echo()
+
+        def counted():
+            """Each frame of the flood was sent, or is in a counter; the session's are beside."""
+            came, went, dropped = (now - then for now, then in zip(reading(), before))
+            return came > 1000 and came <= went + dropped < came + 2000
+        self.lab.until(counted, "every frame that came is sent or counted")
 
     def test_packet_ins_of_a_flooded_port_are_metered_and_a_controller_that_does_not_read_is_given_up(self):
         self.bring_up(controllers=["tcp:10.0.0.1:6653", "tcp:10.0.0.1:6654"],
