@@ -76,6 +76,14 @@ bool within(rte_meter_srtcm& meter, rte_meter_srtcm_profile& profile, std::uint6
   return rte_meter_srtcm_color_blind_check(&meter, &profile, tsc, 1) == RTE_COLOR_GREEN;
 }
 
+// Gives the buffer back to the queue's own pool. Nullptr: `pool` has none; the frame stays as it
+// is.
+rte_mbuf* moved_to(rte_mempool* pool, rte_mbuf* m) {
+  rte_mbuf* const copy = rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
+  if (copy != nullptr) rte_pktmbuf_free(m);
+  return copy;
+}
+
 }  // namespace
 
 std::uint64_t Conversations::hash_of(const packet::FlowKey& key, bool reply) {
@@ -139,7 +147,8 @@ std::uint32_t Datapath::Impl::sort_control_burst(rte_mbuf** m, std::uint32_t n,
         ++count.foreign;
         break;
     }
-    m[kept++] = m[i];
+    rte_mbuf* const copy = moved_to(control->world().view->control_pool, m[i]);
+    m[kept++] = copy != nullptr ? copy : m[i];
   }
   return kept;
 }
@@ -191,7 +200,15 @@ std::uint32_t Lane::process_excess() {
     const std::uint16_t in_port = port::mbuf_private<MbufNote>(m[at])->in_port;
     std::uint32_t end = at + 1;
     while (end < n && port::mbuf_private<MbufNote>(m[end])->in_port == in_port) ++end;
-    process(m.data() + at, end - at, in_port);
+    std::uint32_t kept = at;
+    for (std::uint32_t i = at; i < end; ++i) {
+      if (rte_mbuf* const copy = moved_to(shared_.ports.data_pool(), m[i])) {
+        m[kept++] = copy;
+      } else {
+        drop(m[i], DropReason::kNoBuffer);
+      }
+    }
+    if (kept != at) process(m.data() + at, kept - at, in_port);
     at = end;
   }
   steered_ = false;

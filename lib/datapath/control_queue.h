@@ -16,6 +16,11 @@
 // flood of ARP nor one of SYN costs the control lcore more than looking at it, and neither takes
 // from the other or from the known.
 //
+// Nobody keeps a buffer of the queue's own pool: what the control lcore forwards goes on in one of
+// the control pool, which has room for all that its TX queues may hold, and what a worker gets in
+// one of the data pool. So a flood of foreign packets, however long drivers keep what was sent, has
+// no more of them than the ring to the worker holds.
+//
 // A session is known by what only its remote sends: a segment without SYN or RST from the remote's
 // address and port, by the port where its next hop is. The other direction, (h), is recognised by
 // the same addresses and ports, which is how switches behind this one are told from a SYN flood.

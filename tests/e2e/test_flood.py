@@ -64,6 +64,30 @@ class Flood(case.LabTest):
             self.assertEqual(self.drops(name), 0, name)
         self.assertEqual(len(self.controller.sessions), 1)
 
+    def test_a_flood_of_data_or_of_arp_leaves_the_control_queue_its_buffers(self):
+        """igb steers ARP by its type alone: all of it is foreign, and comes by the control queue."""
+        self.bring_up(nic="profile=igb")
+        self.lifeline.ofctl("add-flow", "in_port=1,actions=output:2")
+
+        def nic_counts():
+            port = next(p for p in self.lifeline.ctl_json("ports", "-v")["ports"] if p["name"] == "p1")
+            return port["xstats"]
+
+        def known():
+            return self.lifeline.ctl_json("offload")["ports"][0]["known"]
+        self.assertEqual(self.lifeline.ctl_json("offload")["ports"][0]["control_queue"], 1)
+        for source, queue in (("newflows", 0), ("arp", 1)):
+            before, full = known(), nic_counts()[f"rx_q{queue}_missed"]
+            self.generate(1, f"gen={source},rate={MORE_THAN_IS_FORWARDED},{HOST}")
+            self.lab.until(lambda q=queue, since=full: nic_counts()[f"rx_q{q}_missed"] + nic_counts()["rx_generator_lost"]
+                           > since, f"more {source} comes than is taken")
+            for _ in range(10):
+                self.session.echo()
+            self.assertGreaterEqual(known(), before + 10, "the session came by the control queue")
+            self.assertEqual(nic_counts()["rx_q1_no_mbuf"], 0)
+        self.generate(1, "gen=none")
+        self.assertGreater(self.lifeline.ctl_json("offload")["ports"][0]["excess"], 0)
+
     def test_a_full_uplink_queue_drops_data_and_not_the_session(self):
         """One TX queue for all, of a wire that takes a twentieth of what is asked for."""
         self.bring_up(nic="profile=none,queues=1")

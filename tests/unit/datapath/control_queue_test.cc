@@ -109,6 +109,59 @@ TEST(ControlQueue, AFloodOfArpTakesNothingFromKnownSessions) {
   EXPECT_EQ(s.drops("control_queue_excess"), s.counts(1).dropped);
 }
 
+// A control queue of a pool of its own, and egress queues that keep what was sent to them.
+struct OwnPool : testing::Test {
+  static constexpr unsigned kMbufs = 127;
+  // As a NIC does: a frame finds a buffer of the queue's pool, or is lost.
+  bool arrives(ControlQueueSwitch& s, const Frame& frame) const {
+    rte_mbuf* m = rte_pktmbuf_alloc(pool.get());
+    if (m == nullptr) return false;
+    std::memcpy(rte_pktmbuf_append(m, static_cast<std::uint16_t>(frame.size())), frame.data(),
+                frame.size());
+    s.inject_steered(1, m);
+    return true;
+  }
+  unsigned taken() const { return rte_mempool_in_use_count(pool.get()); }
+
+  port::MempoolPtr pool = std::move(*port::make_pool("own", kMbufs, 0, 2048, SOCKET_ID_ANY));
+};
+
+TEST_F(OwnPool, ForeignPacketsThatWereSentAndNotFreedTakeNothingOfIt) {
+  for (const std::uint32_t rate : {1'000'000u, 100u}) {  // by the control lcore, and by a worker
+    ControlQueueSwitch s(with_rate(rate));
+    s.add({}, flow::kPriorityStandalone, {flow::Output{2}});
+    for (int round = 0; round < 10; ++round) {
+      for (std::uint8_t n = 0; n < 20; ++n) EXPECT_TRUE(arrives(s, arp_of_a_stranger(n)));
+      s.settle();
+      EXPECT_EQ(taken(), 0u);
+    }
+    EXPECT_EQ(s.counts(1).received, 200u);
+    EXPECT_EQ(s.count(2), 200u);
+    EXPECT_EQ(s.counts(1).excess > 100, rate == 100);
+  }
+}
+
+TEST_F(OwnPool, AWorkerThatTakesNothingLeavesItWhatTheRingDoesNotHold) {
+  constexpr unsigned kFlood = 5000, kRing = 256;
+  pool = std::move(*port::make_pool("larger", kRing + kMbufs, 0, 2048, SOCKET_ID_ANY));
+  ControlQueueSwitch s(with_rate(100));
+  s.take_local();
+  for (unsigned n = 0; n < kFlood; ++n) {
+    ASSERT_TRUE(arrives(s, arp_of_a_stranger(static_cast<std::uint8_t>(n))));
+    while (s.datapath->poll_control_queues(64) != 0) {
+    }
+    EXPECT_LE(taken(), kRing);
+  }
+  EXPECT_TRUE(arrives(s, InbandSwitch::from_controller()));
+  while (s.datapath->poll_control_queues(64) != 0) {
+  }
+  s.datapath->poll_control(s, 1000);
+  EXPECT_EQ(s.take_local().size(), 1u);
+  EXPECT_GT(s.counts(1).dropped, 1000u);
+  s.settle();
+  EXPECT_EQ(taken(), 0u);
+}
+
 Frame syn_to_controller(std::uint16_t from_port) {
   return PacketBuilder()
       .eth(kHostA, kGatewayMac)

@@ -123,8 +123,9 @@ class TestSwitch : public ControlHandler {
     inject(port, frame);
     return true;
   }
-  void inject_steered(PortNo port, const Frame& frame) {
-    ASSERT_EQ(rte_ring_sp_enqueue(rings_[port].steered, packet(frame)), 0);
+  void inject_steered(PortNo port, const Frame& frame) { inject_steered(port, packet(frame)); }
+  void inject_steered(PortNo port, rte_mbuf* m) {
+    ASSERT_EQ(rte_ring_sp_enqueue(rings_[port].steered, m), 0);
   }
   void from_local(const Frame& frame) {
     rte_mbuf* m = packet(frame);
