@@ -23,6 +23,8 @@ std::optional<std::uint16_t> parse_tcp_port(std::string_view text) {
   return port;
 }
 
+bool is_link_local(const IpAddress& ip) { return ip.is_v6() && ip.v6().is_link_local(); }
+
 bool is_a_hosts(const IpAddress& ip) {
   if (ip.is_zero()) return false;
   return ip.is_v4() ? ip.v4().value.host() < 0xe0000000 : !ip.v6().is_multicast();
@@ -31,6 +33,13 @@ bool is_a_hosts(const IpAddress& ip) {
 Expected<Controller> checked(std::string_view text, std::string_view address,
                              std::optional<std::string_view> port) {
   Controller c;
+  if (const std::size_t percent = address.find('%'); percent != std::string_view::npos) {
+    c.zone = address.substr(percent + 1);
+    address = address.substr(0, percent);
+    const auto zoned = IpAddress::parse(address);
+    if (!zoned || !is_link_local(*zoned) || c.zone.empty())
+      return make_error("'{}': only a link-local address has a zone: tcp:[fe80::1%br0]:6653", text);
+  }
   const auto ip = IpAddress::parse(address);
   if (!ip) {
     if (address.find(':') != std::string_view::npos)
@@ -94,6 +103,10 @@ Expected<Controller> parse_target(std::string_view text) {
 
 Expected<Controller> parse_controller(std::string_view text) {
   auto parsed = parse_target(text);
+  if (parsed && parsed->zone.empty() && is_link_local(parsed->address))
+    return make_error(
+        "'{}': a link-local address needs its zone, the local port's name: tcp:[{}%br0]:{}", text,
+        parsed->address.to_string(), parsed->port);
   if (parsed && text.starts_with("ssl:")) parsed->transport = Transport::kTls;
   return parsed;
 }
@@ -110,6 +123,9 @@ Expected<AlsoReach> parse_also_reach(std::string_view text) {
   if (parsed && !parsed->host.empty())
     return make_error("'{}': '{}' is a name; only controllers of this switch may have one", text,
                       parsed->host);
+  if (parsed && !parsed->zone.empty())
+    return make_error("'{}': without a zone; the local port's is meant: [{}]:{}", text,
+                      parsed->address.to_string(), parsed->port);
   if (parsed) return AlsoReach{parsed->address, parsed->port};
   std::string_view host = text.substr(0, text.rfind(':'));
   if (host.starts_with('[')) host = host.substr(1, host.find(']') - 1);
@@ -138,7 +154,7 @@ Expected<AlsoNextHop> parse_also_next_hop(std::string_view text) {
 Expected<IpAddress> parse_resolver(std::string_view text) {
   const auto ip = IpAddress::parse(text);
   if (!ip) return make_error("'{}' is no resolver; it is an IP address without a port", text);
-  if (!is_a_hosts(*ip) || (ip->is_v6() && ip->v6().is_link_local()))
+  if (!is_a_hosts(*ip) || is_link_local(*ip))
     return make_error("'{}' is not the address of a host that can be asked", text);
   return *ip;
 }
@@ -178,8 +194,10 @@ Expected<Listener> parse_listener(std::string_view text) {
 }
 
 std::string Controller::to_string() const {
-  return fmt::format("{}:{}:{}", transport == Transport::kTls ? "ssl" : "tcp",
-                     host.empty() ? bracketed(address) : host, port);
+  const std::string where = !host.empty()  ? host
+                            : zone.empty() ? bracketed(address)
+                                           : fmt::format("[{}%{}]", address.to_string(), zone);
+  return fmt::format("{}:{}:{}", transport == Transport::kTls ? "ssl" : "tcp", where, port);
 }
 
 std::string AlsoReach::to_string() const { return fmt::format("{}:{}", bracketed(address), port); }

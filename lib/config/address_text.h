@@ -8,8 +8,9 @@
 
 namespace lifeline::config {
 
-// "tcp:HOST[:port]" or "ssl:HOST[:port]", HOST a name or an IP address, IPv6 in brackets. The error
-// says what would be right.
+// "tcp:HOST[:port]" or "ssl:HOST[:port]", HOST a name or an IP address, IPv6 in brackets and, when
+// it is link-local, with a zone ("[fe80::1%br0]"), whose name is not looked at. The error says what
+// would be right.
 Expected<Controller> parse_controller(std::string_view text);
 
 // "IP[:port]", IPv6 in brackets: a controller of switches behind this one.

@@ -79,6 +79,7 @@ enum class Transport : std::uint8_t { kTcp, kTls };
 
 struct Controller {
   IpAddress address;  // says nothing where there is a host
+  std::string zone;   // of a link-local address, and of no other: the local port's name
   std::string host;   // its name, complete, in lower case; "": the address is given
   std::uint16_t port = kDefaultControllerPort;
   Transport transport = Transport::kTcp;
@@ -93,7 +94,7 @@ struct Controller {
     return to_string() == o.to_string() && peer_name == o.peer_name;
   }
   std::string to_string()
-      const;  // "tcp:10.0.0.1:6653", "ssl:[fe80::1]:6653", "tcp:controller.example:6653"
+      const;  // "tcp:10.0.0.1:6653", "ssl:[fe80::1%br0]:6653", "tcp:controller.example:6653"
 };
 
 // Files in PEM that TLS connections use, read again when they have changed. There is no setting

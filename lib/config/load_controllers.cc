@@ -95,6 +95,11 @@ void Loader::load_controller(const YAML::Node& element, std::string where) {
   if (!text) return;
   auto parsed = parse_controller(*text);
   if (!parsed) return r_.error(address, where, parsed.error().message);
+  if (!parsed->zone.empty() && parsed->zone != c_.local.name)
+    r_.error(address, where,
+             fmt::format("'{}': the zone of a controller is the local port, '{}', not '{}': hidden "
+                         "rules keep no other way open",
+                         *text, c_.local.name, parsed->zone.substr(0, 60)));
   const auto same = [&](const Controller& c) { return c.to_string() == parsed->to_string(); };
   if (std::any_of(c_.controllers.begin(), c_.controllers.end(), same))
     return r_.error(address, where, fmt::format("{} is there twice", parsed->to_string()));

@@ -15,9 +15,11 @@ namespace {
 
 using inband::ConnectionState;
 
-asio::ip::tcp::endpoint endpoint_of(const inband::Remote& remote) {
+// A link-local address is by the local port, whatever it is called now (0: it is not there).
+asio::ip::tcp::endpoint endpoint_of(const inband::Remote& remote, std::uint32_t local_ifindex) {
   if (remote.ip.is_v4()) return {asio::ip::address_v4(remote.ip.v4().value.host()), remote.port};
-  return {asio::ip::address_v6(remote.ip.v6().bytes), remote.port};
+  const Ipv6Address& ip = remote.ip.v6();
+  return {asio::ip::address_v6(ip.bytes, ip.is_link_local() ? local_ifindex : 0), remote.port};
 }
 
 // Asked of the kernel, not remembered from notifications, of which some may be lost. Says yes when
@@ -128,7 +130,8 @@ void ControllerLink::connect() {
   std::error_code error;
   socket_.close(error);
   enter(ConnectionState::kConnecting, "");
-  socket_.open(endpoint_of(*remote_).protocol(), error);
+  const auto endpoint = endpoint_of(*remote_, inband_.local_ifindex());
+  socket_.open(endpoint.protocol(), error);
   if (error) return on_connect_failed(error.message(), back_off_.after_unreachable());
 
   timer_.expires_after(back_off_.connect_timeout());
@@ -136,7 +139,7 @@ void ControllerLink::connect() {
     if (aborted || attempt != attempt_) return;
     on_connect_failed("no answer", back_off_.after_timeout());
   });
-  socket_.async_connect(endpoint_of(*remote_), [this, attempt](std::error_code failure) {
+  socket_.async_connect(endpoint, [this, attempt](std::error_code failure) {
     if (failure == asio::error::operation_aborted || attempt != attempt_) return;
     if (failure) return on_connect_failed(failure.message(), back_off_.after_unreachable());
     on_connected();
@@ -271,7 +274,8 @@ void ControllerLink::try_now() {
 void ControllerLink::check_local_address() {
   if (!session_ || session_->ended() || local_address_.is_unspecified()) return;
   // Without another address to speak from the session waits: this one may come back in time.
-  if (is_ours(io_, local_address_) || !has_source_for(io_, endpoint_of(*remote_))) return;
+  if (is_ours(io_, local_address_) || !has_source_for(io_, endpoint_of(*remote_, inband_.local_ifindex())))
+    return;
   on_session_end("the local address " + local_address_.to_string() + " is gone");
 }
 

@@ -141,6 +141,8 @@ class InbandAgent {
   // When run() is due; now or earlier if at once. Before start(): TimePoint::max().
   TimePoint next_deadline() const;
 
+  // Of the local port's device; 0: it is not there.
+  std::uint32_t local_ifindex() const { return local_ ? local_->index : 0; }
   Facts facts() const;
   // Readers change nothing, timers least of all. All at once, which takes a while with thousands:
   Status status() const;
@@ -209,6 +211,7 @@ class InbandAgent {
   Expected<std::optional<netlink::Link>> find_local();
   void local_is(const std::optional<netlink::Link>& link, TimePoint now);
   void refresh_due_remotes(TimePoint now);
+  Expected<netlink::Route> route_to(const IpAddress& ip);
   void refresh_remote(RemoteState& remote, TimePoint now);
   void route_is(RemoteState& remote, const netlink::Route& route, TimePoint now);
   void reach_is(RemoteState& remote, Reach reach, std::string_view reason, TimePoint now);

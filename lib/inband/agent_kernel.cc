@@ -86,9 +86,19 @@ void InbandAgent::refresh_due_remotes(TimePoint now) {
   for (const auto& r : remotes_) first_refresh_ = std::min(first_refresh_, r->refresh_at);
 }
 
+// A link-local address is on every link: it is the local port's that is meant (RFC 4007), and the
+// kernel without that would name any.
+Expected<netlink::Route> InbandAgent::route_to(const IpAddress& ip) {
+  if (!ip.is_v6() || !ip.v6().is_link_local()) return kernel_.route_to(ip, 0);
+  if (local_) return kernel_.route_to(ip, local_->index);
+  netlink::Route none;
+  none.reason = "the local port is not there";
+  return none;
+}
+
 void InbandAgent::refresh_remote(RemoteState& remote, TimePoint now) {
   ++counters_.refreshes;
-  const auto route = kernel_.route_to(remote.remote.ip);
+  const auto route = route_to(remote.remote.ip);
   if (!route) {
     ++counters_.kernel_errors;
     if (!std::exchange(remote.query_failed, true))

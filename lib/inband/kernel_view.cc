@@ -8,8 +8,9 @@ Expected<std::optional<netlink::Link>> NetlinkKernelView::link_by_name(std::stri
 Expected<std::optional<netlink::Link>> NetlinkKernelView::link_by_index(std::uint32_t ifindex) {
   return socket_.link_by_index(ifindex);
 }
-Expected<netlink::Route> NetlinkKernelView::route_to(const IpAddress& destination) {
-  return socket_.route_to(destination);
+Expected<netlink::Route> NetlinkKernelView::route_to(const IpAddress& destination,
+                                                     std::uint32_t ifindex) {
+  return socket_.route_to(destination, ifindex);
 }
 Expected<std::optional<netlink::Neighbour>> NetlinkKernelView::neighbour(const IpAddress& ip,
                                                                          std::uint32_t ifindex) {

@@ -17,7 +17,9 @@ class KernelView {
   virtual ~KernelView() = default;
   virtual Expected<std::optional<netlink::Link>> link_by_name(std::string_view name) = 0;
   virtual Expected<std::optional<netlink::Link>> link_by_index(std::uint32_t ifindex) = 0;
-  virtual Expected<netlink::Route> route_to(const IpAddress& destination) = 0;
+  // By this device alone, unless it is 0.
+  virtual Expected<netlink::Route> route_to(const IpAddress& destination,
+                                            std::uint32_t ifindex) = 0;
   virtual Expected<std::optional<netlink::Neighbour>> neighbour(const IpAddress& ip,
                                                                 std::uint32_t ifindex) = 0;
   virtual Expected<void> resolve(const IpAddress& ip, std::uint32_t ifindex) = 0;
@@ -31,7 +33,7 @@ class NetlinkKernelView final : public KernelView {
 
   Expected<std::optional<netlink::Link>> link_by_name(std::string_view name) override;
   Expected<std::optional<netlink::Link>> link_by_index(std::uint32_t ifindex) override;
-  Expected<netlink::Route> route_to(const IpAddress& destination) override;
+  Expected<netlink::Route> route_to(const IpAddress& destination, std::uint32_t ifindex) override;
   Expected<std::optional<netlink::Neighbour>> neighbour(const IpAddress& ip,
                                                         std::uint32_t ifindex) override;
   Expected<void> resolve(const IpAddress& ip, std::uint32_t ifindex) override;

@@ -196,31 +196,32 @@ Expected<std::vector<Address>> QuerySocket::addresses(std::uint32_t ifindex) {
                     kDumpAttempts);
 }
 
-Expected<int> QuerySocket::ask_route(const IpAddress& destination,
-                                     const std::optional<IpAddress>& source, unsigned flags,
+Expected<int> QuerySocket::ask_route(const RouteQuery& query, unsigned flags,
                                      std::optional<Route>& route) {
   Request r(RTM_GETROUTE, 0);
   auto& info = r.extra<rtmsg>();
-  const std::uint8_t bits = destination.is_v4() ? 32 : 128;
-  info.rtm_family = family_of(destination);
+  const std::uint8_t bits = query.destination.is_v4() ? 32 : 128;
+  info.rtm_family = family_of(query.destination);
   info.rtm_dst_len = bits;
   info.rtm_flags = flags;
-  r.put_ip(RTA_DST, destination);
-  if (source) {
+  r.put_ip(RTA_DST, query.destination);
+  if (query.source) {
     info.rtm_src_len = bits;
-    r.put_ip(RTA_SRC, *source);
+    r.put_ip(RTA_SRC, *query.source);
   }
+  if (query.ifindex != 0) mnl_attr_put_u32(r.header, RTA_OIF, query.ifindex);
   return transact(r.header, [&](auto message) { route = parse_route(message); });
 }
 
-Expected<Route> QuerySocket::route_from(const IpAddress& destination,
-                                        const std::optional<IpAddress>& source) {
+Expected<Route> QuerySocket::route_by(const RouteQuery& query) {
   std::optional<Route> route;
-  const auto error = ask_route(destination, source, 0, route);
+  const auto error = ask_route(query, 0, route);
   if (!error) return tl::make_unexpected(error.error());
   if (*error != 0) {
-    // ENETUNREACH: no route; the others are the answers of unreachable, prohibit and blackhole.
-    if (*error != ENETUNREACH && *error != EHOSTUNREACH && *error != EACCES && *error != EINVAL)
+    // ENETUNREACH: no route; the others are the answers of unreachable, prohibit and blackhole,
+    // and that of a device which is gone.
+    if (*error != ENETUNREACH && *error != EHOSTUNREACH && *error != EACCES && *error != EINVAL &&
+        *error != ENODEV)
       return kernel_error("route", *error);
     Route none;
     none.reason = std::strerror(*error);
@@ -231,7 +232,7 @@ Expected<Route> QuerySocket::route_from(const IpAddress& destination,
   // The answer above names one hop, the one chosen for this flow (a redirect included). The entry
   // of the routing table that it came from (Linux 4.14) has all of an ECMP route.
   std::optional<Route> entry;
-  const auto entry_error = ask_route(destination, source, RTM_F_FIB_MATCH, entry);
+  const auto entry_error = ask_route(query, RTM_F_FIB_MATCH, entry);
   if (entry_error && *entry_error == 0 && entry && entry->type == Route::Type::kUnicast)
     add_hops(*route, *entry);
   return *route;
@@ -239,10 +240,10 @@ Expected<Route> QuerySocket::route_from(const IpAddress& destination,
 
 // As connect() does: without a source address the route gives one, and rules about that address
 // ("from 10.0.0.2 lookup mgmt") have the last word.
-Expected<Route> QuerySocket::route_to(const IpAddress& destination) {
-  auto route = route_from(destination, std::nullopt);
+Expected<Route> QuerySocket::route_to(const IpAddress& destination, std::uint32_t ifindex) {
+  auto route = route_by({destination, std::nullopt, ifindex});
   if (!route || route->type != Route::Type::kUnicast || !route->prefsrc) return route;
-  const auto again = route_from(destination, route->prefsrc);
+  const auto again = route_by({destination, route->prefsrc, ifindex});
   if (!again) return again;
   if (destination.is_v4()) {
     const auto source = route->prefsrc;

@@ -46,8 +46,8 @@ class QuerySocket {
 
   // How a connection of this host that is bound to no address would reach `destination`: policy
   // rules included, those about the source address that it would get too. Type kUnreachable is an
-  // answer, not an error.
-  Expected<Route> route_to(const IpAddress& destination);
+  // answer, not an error. By this device alone, unless it is 0.
+  Expected<Route> route_to(const IpAddress& destination, std::uint32_t ifindex = 0);
 
   // nullopt: the kernel has no entry.
   Expected<std::optional<Neighbour>> neighbour(const IpAddress& ip, std::uint32_t ifindex);
@@ -62,6 +62,12 @@ class QuerySocket {
   static constexpr std::size_t kMaxDump = 4096;
 
  private:
+  struct RouteQuery {
+    IpAddress destination;
+    std::optional<IpAddress> source;
+    std::uint32_t ifindex = 0;  // 0: any
+  };
+
   QuerySocket() = default;
   using OnMessage = std::function<void(std::span<const std::byte>)>;
   // Sends and hands every message of the answer to `on_message`. Returns 0 or the errno that the
@@ -70,9 +76,8 @@ class QuerySocket {
   Expected<void> reopen();
   void close();
   Expected<std::optional<Link>> link(std::string_view name, std::uint32_t ifindex);
-  Expected<int> ask_route(const IpAddress& destination, const std::optional<IpAddress>& source,
-                          unsigned flags, std::optional<Route>& route);
-  Expected<Route> route_from(const IpAddress& destination, const std::optional<IpAddress>& source);
+  Expected<int> ask_route(const RouteQuery& query, unsigned flags, std::optional<Route>& route);
+  Expected<Route> route_by(const RouteQuery& query);
   Expected<void> touch_neighbour(const IpAddress& ip, std::uint32_t ifindex, NudState state,
                                  std::uint8_t flags, int* kernel_errno);
 

@@ -37,7 +37,7 @@ class Kernel final : public KernelView {
  public:
   Expected<std::optional<netlink::Link>> link_by_name(std::string_view) override { return link_; }
   Expected<std::optional<netlink::Link>> link_by_index(std::uint32_t) override { return link_; }
-  Expected<netlink::Route> route_to(const IpAddress&) override {
+  Expected<netlink::Route> route_to(const IpAddress&, std::uint32_t) override {
     netlink::Route r;
     r.type = netlink::Route::Type::kUnicast;
     r.hops = {{IpAddress{kGateway}, 5}};

@@ -54,6 +54,23 @@ class Ipv6(case.LabTest):
         self.lab.until(lambda: self.lifeline.remote()["next_hop"]["mac"] == NEW_MAC,
                        "the status shows the next hop's new MAC", 15)
 
+    def test_a_link_local_controller_needs_no_address_but_that_of_every_link(self):
+        self.net = topology6.Network6(self.lab, 1)
+        self.controller = openflow.Controller(self.net.ctl, family=openflow.IPV6).start()
+        target = topology6.address(self.net.ctl, "eth0", "link")
+        self.lifeline = self.watch(self.net.make_switch(controllers=[f"tcp:[{target}%br0]:6653"])).start()
+        device = self.net.local_up(self.lifeline)
+        local = self.lab.until(lambda: topology6.address(self.net.sw, device, "link"), "its own link-local address")
+        session = self.session_up(local)
+        self.assertEqual(self.lifeline.remote()["next_hop"]["ip"], target)
+        self.attack(session)
+        # The zone is the local port by whatever name it has.
+        self.net.sw.ip("link", "set", "dev", device, "down")
+        self.net.sw.ip("link", "set", "dev", device, "name", "renamed0")
+        self.net.sw.ip("link", "set", "dev", "renamed0", "up")
+        again = self.controller.session(after=1) if session.closed.is_set() else session
+        again.echo(10)
+
     def test_router_advertisement_and_a_link_local_next_hop(self):
         self.require("radvd")
         self.prepare(2)

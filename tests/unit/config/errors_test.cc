@@ -243,6 +243,12 @@ INSTANTIATE_TEST_SUITE_P(
              "tcp:10.0.0.1:6653 shows none; use ssl:"},
         Case{"controllers: [{address: tcp:10.0.0.1, inactivity_probe_s: 0}]",
              "t:1:59: controllers[0].inactivity_probe_s: 0 is not in 1..3600"},
+        Case{"controllers:\n  - tcp:[fe80::1%eth0]:6653",
+             "t:2:5: controllers[0]: 'tcp:[fe80::1%eth0]:6653': the zone of a controller is the local "
+             "port, 'br0', not 'eth0': hidden rules keep no other way open"},
+        Case{"local: {name: sw0}\ncontrollers: ['tcp:[fe80::1%br0]']",
+             "t:2:15: controllers[0]: 'tcp:[fe80::1%br0]': the zone of a controller is the local "
+             "port, 'sw0', not 'br0': hidden rules keep no other way open"},
         Case{"controllers: [{adress: x}]",
              "t:1:15: controllers[0]: 'address' is missing: {address: \"tcp:10.0.0.1\"}\n"
              "t:1:16: controllers[0]: unknown key 'adress'; did you mean 'address'?"},

@@ -46,7 +46,7 @@ ports:
     optional: true
   - {name: b, device: net_null0, access: 100}
   - {name: c, device: "net_pcap0,rx_pcap=/tmp/a\"b\\c.pcap"}
-controllers: ["tcp:10.0.0.1", {address: "tcp:[2001:db8::1]:6633", inactivity_probe_s: 30}, tcp:ctl.example]
+controllers: ["tcp:10.0.0.1", {address: "tcp:[2001:db8::1]:6633", inactivity_probe_s: 30}, tcp:ctl.example, "tcp:[fe80::7%mgmt0]"]
 resolvers: [10.0.0.53, "2001:db8::53"]
 in_band: {enabled: false, vlan: any, relay_arp: true, relay_dhcp: ["52:54:00"], strict: true,
   also_reach: [10.0.0.7, "[2001:db8::7]:6633"], also_next_hop: [10.0.0.8, "02:11:22:33:44:66"]}
@@ -94,13 +94,14 @@ TEST(Load, ReadsEveryKey) {
   EXPECT_FALSE(c.ports[0].has_automatic_number);
   EXPECT_TRUE(c.ports[1].has_automatic_number);
   EXPECT_EQ(c.ports[2].device, "net_pcap0,rx_pcap=/tmp/a\"b\\c.pcap");
-  ASSERT_EQ(c.controllers.size(), 3u);
+  ASSERT_EQ(c.controllers.size(), 4u);
   EXPECT_EQ(c.controllers[0].to_string(), "tcp:10.0.0.1:6653");
   EXPECT_EQ(c.controllers[1].to_string(), "tcp:[2001:db8::1]:6633");
   EXPECT_EQ(c.inactivity_probe_of(c.controllers[1]), 30u);
   EXPECT_EQ(c.inactivity_probe_of(c.controllers[2]), 7u);
   EXPECT_EQ(c.controllers[2].to_string(), "tcp:ctl.example:6653");
   EXPECT_EQ(c.controllers[2].host, "ctl.example");
+  EXPECT_EQ(c.controllers[3].zone, "mgmt0");
   EXPECT_EQ(c.resolvers,
             (std::vector{*IpAddress::parse("10.0.0.53"), *IpAddress::parse("2001:db8::53")}));
   InBand in_band{.enabled = false, .vlan = {VlanScope::Kind::kAny, 0}, .relay_arp = true};

@@ -23,7 +23,7 @@ class SilentKernel final : public inband::KernelView {
   Expected<std::optional<netlink::Link>> link_by_index(std::uint32_t) override {
     return std::optional<netlink::Link>{};
   }
-  Expected<netlink::Route> route_to(const IpAddress&) override {
+  Expected<netlink::Route> route_to(const IpAddress&, std::uint32_t) override {
     netlink::Route route;
     route.type = netlink::Route::Type::kLocal;
     return route;

@@ -32,6 +32,26 @@ TEST_F(AgentV6, ALinkLocalNextHopIsAskedForOnItsDevice) {
   EXPECT_TRUE(guard_writer.guards.ipv6);
 }
 
+TEST_F(AgentV6, ALinkLocalRemoteIsItsOwnNextHopOnTheLocalPort) {
+  kernel.set_route(kRouter6, {{std::nullopt, kLocalIndex}});
+  kernel.set_neighbour(kRouter6, kGatewayMac, NUD_STALE);
+  agent.set_local_device("l0");
+  ASSERT_TRUE(agent.set_remotes({{"tcp:[fe80::1%l0]:6653", kRouter6, 6653}}));
+  test::ExpectLog("no route: the local port is not there");
+  agent.start();
+  settle();
+  EXPECT_EQ(kernel.route_queries, 0) << "by which device?";
+  EXPECT_EQ(table.letters(), "tuvw") << "its session's stand before the local port does";
+  EXPECT_EQ(agent.local_ifindex(), 0u);
+  EXPECT_EQ(agent.status().remotes.at(0).reach_reason, "the local port is not there");
+
+  event(kernel.set_link(kLocalIndex, "l0", kLocalMac));
+  EXPECT_EQ(kernel.asked_by, kLocalIndex);
+  EXPECT_EQ(agent.local_ifindex(), kLocalIndex);
+  EXPECT_EQ(table.letters(), kAll);
+  EXPECT_TRUE(table.has(Kind::kFromNextHopNs, "dl_src=02:00:00:00:00:aa"));
+}
+
 TEST_F(AgentV6, TheRouteOfARouterAdvertisementIsActedOnAtOnce) {
   test::ExpectLog("no route");
   bring_up_v6(false);

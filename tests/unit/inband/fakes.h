@@ -122,8 +122,9 @@ class FakeKernel final : public KernelView {
     if (it == links.end()) return std::nullopt;
     return it->second;
   }
-  Expected<netlink::Route> route_to(const IpAddress& destination) override {
+  Expected<netlink::Route> route_to(const IpAddress& destination, std::uint32_t ifindex) override {
     ++route_queries;
+    asked_by = ifindex;
     if (broken) return make_error("kernel does not answer");
     const auto it = routes.find(destination);
     if (it != routes.end()) return it->second;
@@ -181,6 +182,7 @@ class FakeKernel final : public KernelView {
   std::vector<HopKey> resolved;
   std::vector<HopKey> probed;
   int route_queries = 0;
+  std::uint32_t asked_by = 0;  // the device of the last of them
   bool broken = false;
 };
 

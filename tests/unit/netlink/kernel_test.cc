@@ -158,6 +158,9 @@ TEST(NetlinkKernel, Ipv6RoutesAndNeighbours) {
     ip("route add 2001:db8::/32 via fd00::2");
     EXPECT_THAT(q.route_to(far)->hops, ElementsAre(Hop{gateway, index}));
     EXPECT_EQ(q.route_to(*IpAddress::parse("fd00::1"))->type, Route::Type::kLocal);
+    const IpAddress link_local = *IpAddress::parse("fe80::9");
+    EXPECT_THAT(q.route_to(link_local, index)->hops, ElementsAre(Hop{std::nullopt, index}));
+    EXPECT_EQ(q.route_to(link_local, index + 100)->type, Route::Type::kUnreachable);
     ip("neigh replace fd00::2 lladdr 02:00:00:00:00:02 nud reachable dev n0");
     EXPECT_EQ((*q.neighbour(gateway, index))->usable_mac(), MacAddress::from_u64(0x020000000002));
     ASSERT_TRUE(q.resolve(*IpAddress::parse("fd00::3"), index));
