@@ -13,7 +13,7 @@ namespace {
 
 flow::PortVlan port_vlan(const config::PortVlans& vlans) {
   if (vlans.access) return flow::PortVlan::access(*vlans.access);
-  return flow::PortVlan::trunk(vlans.trunk, vlans.native.value_or(0));
+  return flow::PortVlan::trunk(vlans.trunk, vlans.native.value_or(0), vlans.native_tagged);
 }
 
 }  // namespace

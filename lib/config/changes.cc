@@ -94,6 +94,8 @@ void each_vlan_key(const Visit& visit) {
       "trunk", [](auto& port) -> auto& { return port.vlans.trunk; });
   visit(
       "native", [](auto& port) -> auto& { return port.vlans.native; });
+  visit(
+      "native_tagged", [](auto& port) -> auto& { return port.vlans.native_tagged; });
 }
 
 bool differs_beside_vlans(const Port& a, Port b) {

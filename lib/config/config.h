@@ -48,6 +48,7 @@ struct PortVlans {
   std::optional<std::uint16_t> access;              // 1..kMaxVid: this one alone, untagged
   std::optional<std::vector<std::uint16_t>> trunk;  // these, tagged; 0: untagged frames; ascending
   std::optional<std::uint16_t> native;              // 1..kMaxVid: that of untagged frames too
+  bool native_tagged = false;  // frames of `native` leave tagged; only where there is one
 
   // `vid` 0: untagged frames.
   bool carries(std::uint16_t vid) const;

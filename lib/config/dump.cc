@@ -39,11 +39,18 @@ const char* level_text(log::Level level) {
 void dump_vlans(const PortVlans& vlans, std::string& out) {
   if (vlans.access) out += fmt::format("    access: {}\n", *vlans.access);
   if (vlans.native) out += fmt::format("    native: {}\n", *vlans.native);
+  if (vlans.native_tagged) out += "    native_tagged: true\n";
   if (!vlans.trunk) return;
   out += "    trunk: [";
   const char* between = "";
-  for (const std::uint16_t vid : *vlans.trunk)
-    out += fmt::format("{}{}", std::exchange(between, ", "), vid);
+  const auto& vids = *vlans.trunk;
+  for (std::size_t i = 0; i < vids.size();) {
+    std::size_t last = i;
+    while (last + 1 < vids.size() && vids[last + 1] == vids[last] + 1) ++last;
+    out += fmt::format("{}{}", std::exchange(between, ", "), vids[i]);
+    if (last != i) out += fmt::format("-{}", vids[last]);
+    i = last + 1;
+  }
   out += "]\n";
 }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 #include <utility>
 
@@ -84,7 +85,7 @@ void Loader::load_local(const Mapping& top) {
 void Loader::load_port(const YAML::Node& node, const std::string& where) {
   const Mapping m(r_, node, where,
                   {"name", "device", "number", "rx_queues", "descriptors", "mtu", "access", "trunk",
-                   "native", "optional"});
+                   "native", "native_tagged", "optional"});
   if (!m.is_map()) return;
   Port port;
   const auto required = [&](std::string_view key) {
@@ -115,26 +116,69 @@ void Loader::load_port(const YAML::Node& node, const std::string& where) {
 void Loader::load_vlans(const Mapping& port, PortVlans& out) {
   number(port, "access", 1, kMaxVid, out.access);
   number(port, "native", 1, kMaxVid, out.native);
-  const auto trunk = port.get("trunk");
-  for (const std::string_view other : {"trunk", "native"})
+  boolean(port, "native_tagged", out.native_tagged);
+  if (const auto node = port.get("native_tagged");
+      node && !port.get("native") && !port.get("access") && out.native_tagged)
+    r_.error(*node, port.where("native_tagged"),
+             "no VLAN is native here: say which one untagged frames are in, native: 10");
+  for (const std::string_view other : {"trunk", "native", "native_tagged"})
     if (const auto node = port.get(other); node && port.get("access"))
       r_.error(*node, port.where(other), "an access port has one VLAN alone: drop this or access");
-  if (!trunk) return;
-  const std::string where = port.where("trunk");
-  const auto elements = r_.list(*trunk, where, "VLAN ids");
-  if (elements.empty() && trunk->IsSequence())
-    r_.error(*trunk, where, "carries no VLAN at all: leave it out for every one");
+  if (const auto trunk = port.get("trunk")) load_trunk(*trunk, port.where("trunk"), out);
+}
+
+void Loader::load_trunk(const YAML::Node& node, const std::string& where, PortVlans& out) {
+  const auto elements = r_.list(node, where, "VLAN ids and ranges of them");
+  if (elements.empty() && node.IsSequence())
+    r_.error(node, where, "carries no VLAN at all: leave it out for every one");
   std::set<std::uint16_t> vids;
   for (std::size_t i = 0; i < elements.size(); ++i) {
     const std::string place = fmt::format("{}[{}]", where, i);
-    const auto vid = r_.number(elements[i], place, 0, kMaxVid);
-    if (!vid) continue;
-    if (*vid == 0 && out.native)
+    const auto range = vid_range(elements[i], place);
+    if (!range) continue;
+    if (range->first == 0 && out.native) {
       r_.error(elements[i], place, fmt::format("untagged frames are in VLAN {}", *out.native));
-    else if (!vids.insert(static_cast<std::uint16_t>(*vid)).second)
-      r_.error(elements[i], place, fmt::format("{} is there twice", *vid));
+      continue;
+    }
+    std::optional<std::uint16_t> twice;
+    for (std::uint16_t vid = range->first; vid <= range->second; ++vid)
+      if (!vids.insert(vid).second && !twice) twice = vid;
+    if (twice) r_.error(elements[i], place, fmt::format("{} is there twice", *twice));
   }
   if (!vids.empty()) out.trunk.emplace(vids.begin(), vids.end());
+}
+
+std::optional<std::pair<std::uint16_t, std::uint16_t>> Loader::vid_range(const YAML::Node& node,
+                                                                         const std::string& where) {
+  const std::string text = node.IsScalar() ? node.Scalar() : std::string{};
+  const std::size_t dash = text.find('-', 1);
+  if (dash == std::string::npos) {
+    const auto vid = r_.number(node, where, 0, kMaxVid);
+    if (!vid) return std::nullopt;
+    return std::pair{static_cast<std::uint16_t>(*vid), static_cast<std::uint16_t>(*vid)};
+  }
+  const auto vid_of = [](std::string_view digits) -> std::optional<std::uint16_t> {
+    std::uint16_t vid = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), vid);
+    const bool plain = digits.size() == 1 || (!digits.empty() && digits.front() != '0');
+    if (error != std::errc{} || end != digits.data() + digits.size() || !plain || vid > kMaxVid)
+      return std::nullopt;
+    return vid;
+  };
+  const auto first = vid_of(std::string_view(text).substr(0, dash));
+  const auto last = vid_of(std::string_view(text).substr(dash + 1));
+  if (!first || !last) {
+    r_.error(node, where,
+             fmt::format("'{}' is no range of VLAN ids, 0..{}, like 10-20", text.substr(0, 60),
+                         kMaxVid));
+    return std::nullopt;
+  }
+  if (*first > *last) {
+    r_.error(node, where,
+             fmt::format("'{}' runs backwards; did you mean {}-{}?", text, *last, *first));
+    return std::nullopt;
+  }
+  return std::pair{*first, *last};
 }
 
 void Loader::load_ports(const Mapping& top) {

@@ -27,6 +27,10 @@ class Loader {
   void load_ports(const Mapping& top);
   void load_port(const YAML::Node& node, const std::string& where);
   void load_vlans(const Mapping& port, PortVlans& out);
+  void load_trunk(const YAML::Node& node, const std::string& where, PortVlans& out);
+  // "7", or "10-20": first and last, 0..kMaxVid.
+  std::optional<std::pair<std::uint16_t, std::uint16_t>> vid_range(const YAML::Node& node,
+                                                                   const std::string& where);
   void number_ports();
   // Names of ports, each once, of a part of the file that is read after the ports.
   void port_names(const std::vector<YAML::Node>& elements, const std::string& where,

@@ -274,7 +274,8 @@ void ControllerLink::try_now() {
 void ControllerLink::check_local_address() {
   if (!session_ || session_->ended() || local_address_.is_unspecified()) return;
   // Without another address to speak from the session waits: this one may come back in time.
-  if (is_ours(io_, local_address_) || !has_source_for(io_, endpoint_of(*remote_, inband_.local_ifindex())))
+  if (is_ours(io_, local_address_) ||
+      !has_source_for(io_, endpoint_of(*remote_, inband_.local_ifindex())))
     return;
   on_session_end("the local address " + local_address_.to_string() + " is gone");
 }

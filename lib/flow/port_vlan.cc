@@ -14,7 +14,7 @@ PortVlan PortVlan::access(std::uint16_t vid) {
 }
 
 PortVlan PortVlan::trunk(const std::optional<std::vector<std::uint16_t>>& vids,
-                         std::uint16_t native) {
+                         std::uint16_t native, bool native_tagged) {
   PortVlan out;
   if (vids) {
     out.carried_.reset();
@@ -25,6 +25,7 @@ PortVlan PortVlan::trunk(const std::optional<std::vector<std::uint16_t>>& vids,
     out.carried_.reset(0);
     out.carried_.set(native % kVids);
     out.untagged_ = native;
+    out.native_tagged_ = native_tagged;
   }
   return out;
 }
@@ -44,7 +45,8 @@ std::string PortVlan::to_string() const {
     }
   }
   std::string out = list.empty() ? "trunk" : "trunk " + list;
-  if (untagged_ != 0) out += fmt::format(" native {}", untagged_);
+  if (untagged_ != 0)
+    out += fmt::format(" native{} {}", native_tagged_ ? "-tagged" : "", untagged_);
   return out;
 }
 

@@ -1,6 +1,6 @@
 // What a NIC should steer on one port: control traffic in the form that it has there. On a trunk
-// the management VLAN is tagged; on an access port of it, and where it is native, untagged;
-// elsewhere it does not come at all.
+// the management VLAN is tagged; on an access port of it, and where it is native-untagged,
+// untagged; elsewhere it does not come at all.
 #pragma once
 
 #include <vector>

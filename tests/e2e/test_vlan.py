@@ -98,6 +98,15 @@ class ManagementVlan(case.LabTest):
         session = self.lab.until(lambda: self.reached(controller), "the controller is reached, untagged", 20)
         self.echoes_come_by_the_control_queue(lifeline, session)
 
+        # With a native VLAN it is a trunk again; native-tagged, the controller hears its tag.
+        lifeline.config["ports"][0] = {"name": "p1", "device": "net_testnic0", "number": 1, "trunk": ["200-210"],
+                                       "native": 300, "native_tagged": True}
+        self.net.ctl.ip("addr", "del", "10.0.0.1/24", "dev", "trunk0")
+        self.net.ctl.ip("addr", "add", "10.0.0.1/24", "dev", "eth300")
+        lifeline.write_config()
+        self.assertEqual(lifeline.ctl_json("reload")["restart"], [])
+        self.lab.until(lambda: self.reached(controller), "the controller is reached, tagged", 20)
+
     def reached(self, controller):
         """A session that answers."""
         for session in controller.sessions:

@@ -90,10 +90,11 @@ TEST(Changes, ThePortsVlansAreNamedBesideWhatMakesThePortGoAndCome) {
   const Config running = config_of(kRunning);
   Config wanted = running;
   wanted.ports[0].vlans.access = 7;
-  wanted.ports[1].vlans = {.access = {}, .trunk = {{7, 8}}, .native = 9};
+  wanted.ports[1].vlans = {.access = {}, .trunk = {{7, 8}}, .native = 9, .native_tagged = true};
   EXPECT_EQ(changes(running, wanted), (Changes{{"ports[p1].access", Effect::kAtOnce},
                                                {"ports[p2].trunk", Effect::kAtOnce},
-                                               {"ports[p2].native", Effect::kAtOnce}}));
+                                               {"ports[p2].native", Effect::kAtOnce},
+                                               {"ports[p2].native_tagged", Effect::kAtOnce}}));
   EXPECT_EQ(taken_over(running, wanted), wanted);
   wanted.ports[0].mtu = 1400;
   EXPECT_EQ(changes(running, wanted)[0], (Change{"ports[p1]", Effect::kAtOnce}));

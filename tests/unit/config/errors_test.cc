@@ -96,6 +96,18 @@ INSTANTIATE_TEST_SUITE_P(
              "t:1:41: ports[0].trunk[1]: 'x' is not a whole number, 0..4094\n"
              "t:1:44: ports[0].trunk[2]: 5 is there twice\n"
              "t:1:47: ports[0].trunk[3]: 4095 is not in 0..4094"},
+        Case{"ports: [{name: a, device: b, trunk: [10-20, 20-10, 19-22, 5-4095, 7-, -1]}]",
+             "t:1:45: ports[0].trunk[1]: '20-10' runs backwards; did you mean 10-20?\n"
+             "t:1:52: ports[0].trunk[2]: 19 is there twice\n"
+             "t:1:59: ports[0].trunk[3]: '5-4095' is no range of VLAN ids, 0..4094, like 10-20\n"
+             "t:1:67: ports[0].trunk[4]: '7-' is no range of VLAN ids, 0..4094, like 10-20\n"
+             "t:1:71: ports[0].trunk[5]: '-1' is not a whole number, 0..4094"},
+        Case{"ports: [{name: a, device: b, trunk: [0-5], native: 7}]",
+             "t:1:38: ports[0].trunk[0]: untagged frames are in VLAN 7"},
+        Case{
+            "ports: [{name: a, device: b, native_tagged: true}]",
+            "t:1:45: ports[0].native_tagged: no VLAN is native here: say which one untagged frames "
+            "are in, native: 10"},
         Case{"ports: [{name: a, device: b, trunk: [0, 5], native: 7}]",
              "t:1:38: ports[0].trunk[0]: untagged frames are in VLAN 7"},
         Case{"local: {mac: 01:00:5e:00:00:01}",
@@ -191,9 +203,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ports: {}",
              "t:1:8: ports: expected a list of ports ('- ...' on lines of their own, or "
              "[..., ...]), not a mapping"},
-        Case{"ports: [x]",
-             "t:1:9: ports[0]: expected a mapping with keys name, device, number, rx_queues, "
-             "descriptors, mtu, access, trunk, native, optional; not a single value"},
+        Case{
+            "ports: [x]",
+            "t:1:9: ports[0]: expected a mapping with keys name, device, number, rx_queues, "
+            "descriptors, mtu, access, trunk, native, native_tagged, optional; not a single value"},
         Case{"ports:\n  - {}\n",
              "t:2:5: ports[0]: 'name' is missing\nt:2:5: ports[0]: 'device' is missing"},
         Case{"ports: [{name: a, device: d, number: 65280}]",
@@ -244,7 +257,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"controllers: [{address: tcp:10.0.0.1, inactivity_probe_s: 0}]",
              "t:1:59: controllers[0].inactivity_probe_s: 0 is not in 1..3600"},
         Case{"controllers:\n  - tcp:[fe80::1%eth0]:6653",
-             "t:2:5: controllers[0]: 'tcp:[fe80::1%eth0]:6653': the zone of a controller is the local "
+             "t:2:5: controllers[0]: 'tcp:[fe80::1%eth0]:6653': the zone of a controller is the "
+             "local "
              "port, 'br0', not 'eth0': hidden rules keep no other way open"},
         Case{"local: {name: sw0}\ncontrollers: ['tcp:[fe80::1%br0]']",
              "t:2:15: controllers[0]: 'tcp:[fe80::1%br0]': the zone of a controller is the local "

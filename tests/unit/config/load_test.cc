@@ -41,8 +41,9 @@ ports:
     rx_queues: 4
     descriptors: 512
     mtu: 9000
-    trunk: [200, 100]
+    trunk: [200, 100-102]
     native: 300
+    native_tagged: true
     optional: true
   - {name: b, device: net_null0, access: 100}
   - {name: c, device: "net_pcap0,rx_pcap=/tmp/a\"b\\c.pcap"}
@@ -87,7 +88,8 @@ TEST(Load, ReadsEveryKey) {
   EXPECT_EQ(c.datapath_id, 0x00000242ac110002u);
   EXPECT_EQ(c.local, (Local{"mgmt0", MacAddress{{2, 0x11, 0x22, 0x33, 0x44, 0x55}}, 1400, 100}));
   ASSERT_EQ(c.ports.size(), 3u);
-  const PortVlans trunk{.access = {}, .trunk = {{100, 200}}, .native = 300};
+  const PortVlans trunk{
+      .access = {}, .trunk = {{100, 101, 102, 200}}, .native = 300, .native_tagged = true};
   EXPECT_EQ(c.ports[0], (Port{"uplink", "0000:03:00.0", 2, 4, 512, 9000, trunk, true}));
   EXPECT_EQ(c.ports[1].vlans, (PortVlans{.access = 100, .trunk = {}, .native = {}}));
   EXPECT_EQ(c.ports[2].vlans, PortVlans{});
@@ -163,7 +165,8 @@ TEST(Load, SomePortHasToCarryTheVlanInWhichTheControllersAre) {
       "t:2:8: ports: none of them carries untagged frames, by which the controllers are to "
       "be reached: set local.vlan");
   for (const char* port : {"access: 100", "trunk: [7, 100]", "native: 100", "native: 7", "mtu: 900",
-                           "trunk: [7], native: 100"})
+                           "trunk: [7], native: 100", "trunk: [50-150]",
+                           "trunk: [7], native: 100, native_tagged: true"})
     EXPECT_EQ(
         first_error("local: {vlan: 100}\nports: [{name: a, device: d, " + std::string(port) + "}]"),
         "");

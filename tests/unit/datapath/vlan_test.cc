@@ -138,6 +138,17 @@ TEST_F(Vlans, ANativeVlanIsUntaggedOnItsTrunk) {
   EXPECT_EQ(sent(4, frame(kHostA, all)), "L:-") << "VLAN 0: neither native port has it";
 }
 
+TEST_F(Vlans, ANativeTaggedVlanIsTakenInBothFormsAndLeavesTagged) {
+  ports({{1, PortVlan::access(10)},
+         {2, PortVlan::trunk(std::vector<std::uint16_t>{20}, 10, true)},
+         {3, PortVlan::trunk(std::nullopt, 10)}});
+  EXPECT_EQ(sent(1, frame(kHostA, all)), "2:10 3:- 4:10");
+  EXPECT_EQ(sent(2, frame(kHostA, all)), "1:- 3:- 4:10");
+  EXPECT_EQ(sent(2, frame(kHostA, all, {{10}})), "1:- 3:- 4:10");
+  EXPECT_EQ(sent(2, frame(kHostA, all, {{0, 5}})), "1:- 3:- 4:10p5");
+  EXPECT_EQ(sent(4, frame(kHostA, all, {{20}})), "2:20 3:20");
+}
+
 TEST_F(Vlans, OnlyTheOutermostTagCounts) {
   ports({{1, PortVlan::access(10)}});
   EXPECT_EQ(sent(2, frame(kHostA, all, {{10}, {7}})), "1:7 3:10.7 4:10.7");
@@ -353,6 +364,7 @@ TEST(PortVlanText, SaysWhatThePortCarries) {
   EXPECT_EQ(PortVlan::trunk(std::vector<std::uint16_t>{20, 0, 10}, 0).to_string(), "trunk 0,10,20");
   EXPECT_EQ(PortVlan::trunk(std::vector<std::uint16_t>{20}, 30).to_string(), "trunk 20 native 30");
   EXPECT_EQ(PortVlan::trunk(std::nullopt, 30).to_string(), "trunk all native 30");
+  EXPECT_EQ(PortVlan::trunk(std::nullopt, 30, true).to_string(), "trunk all native-tagged 30");
   EXPECT_TRUE(PortVlan::trunk(std::nullopt, 0).is_plain());
 }
 

@@ -71,6 +71,12 @@ TEST(PortIntents, WhereTheManagementVlanIsNativeItComesUntagged) {
   EXPECT_FALSE(is_steered(intents, kManagement));
 }
 
+TEST(PortIntents, WhereItIsNativeTaggedItComesTagged) {
+  const auto intents = intents_on(kManagement, PortVlan::trunk(std::nullopt, kManagement, true));
+  EXPECT_TRUE(is_steered(intents, kManagement));
+  EXPECT_FALSE(is_steered(intents, 0));
+}
+
 TEST(PortIntents, OfAnyVlanThePortsVlansSayNothing) {
   inband::Facts facts = facts4();
   facts.vlan = {.kind = flow::ManagementVlan::Kind::kAny, .vid = 0};
