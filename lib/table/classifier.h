@@ -16,6 +16,14 @@
 // would hold up the control lcore for tens of milliseconds), and rte_hash (its
 // size is fixed, and rules of one match and several priorities are one key to it).
 //
+// Before it hashes, a subtable compares the key with the bits that all of its rules have alike
+// (their Ethernet type, protocol, mostly a port). With 1 000 remotes the hidden table has subtables
+// of 1 000 rules each, whose buckets and rules are in no cache when a new flow asks; what is not
+// ARP, or no TCP by the controllers' port, does not get there. The bits that are alike become fewer
+// as rules come and stay so until the subtable is empty: widened, they would have to be published
+// with a version. Rejected: a filter of hashes, which costs the hash and a line more, and must be
+// rebuilt when rules go.
+//
 // Versions. A rule is linked where readers can reach it while it is still invisible, and is made
 // visible or invisible by stamping it with a table version that readers do not use yet; Tables then
 // moves the version, and all stamps take effect at once. A removed rule stays linked until no
@@ -33,6 +41,8 @@
 //  - The published list of subtables holds every subtable that has a linked rule; its priorities
 //  are
 //    never lower than those of the visible rules.
+//  - Of a rule that a version shows, no bit that it has unlike its subtable's first counts as
+//  common.
 //  - A mark is stored before the version that it names is published.
 //
 // Thread-safety. Readers: lookup(), prove(), untouched(), any thread that is an online QSBR

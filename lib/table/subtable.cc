@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 namespace lifeline::table {
 
@@ -77,6 +78,7 @@ const ChainLink* Subtable::start(std::uint64_t hash_value) const {
 }
 
 const PublishedRule* Subtable::lookup(const flow::FlowKey& key, std::uint64_t version) const {
+  if (!may_match(key)) return nullptr;
   const std::uint64_t h = hash(key);
   const std::uint64_t order = rule_order(h);
   const ChainLink* link = start(h);
@@ -84,6 +86,17 @@ const PublishedRule* Subtable::lookup(const flow::FlowKey& key, std::uint64_t ve
   for (; link->order == order && link != &tail_; link = link->next.load(std::memory_order_acquire))
     if (as_rule(link)->visible(version) && matches(*as_rule(link), key)) return as_rule(link);
   return nullptr;
+}
+
+void Subtable::narrow_common(const flow::FlowKey& rule) {
+  const bool first = !std::exchange(has_common_, true);
+  for (std::uint32_t i = 0; i < n_words_; ++i) {
+    Common& c = common_[i];
+    const std::uint64_t word = rule.words()[words_[i]];
+    if (first) c.value = word;  // nobody has been told of this subtable yet
+    const std::uint64_t alike = first ? masks_[i] : c.bits.load(std::memory_order_relaxed);
+    c.bits.store(alike & ~(c.value ^ word), std::memory_order_relaxed);
+  }
 }
 
 void Subtable::begin_bucket(std::uint64_t number) {
@@ -122,6 +135,7 @@ bool Subtable::insert(PublishedRule* rule) {
       return false;
   }
   rule->subtable = this;
+  narrow_common(rule->rule.match.key);
   rule->next.store(next, std::memory_order_relaxed);
   prev->next.store(rule, std::memory_order_release);
   ++priorities_[rule->rule.priority];

@@ -26,6 +26,15 @@ class Subtable {
   Subtable& operator=(const Subtable&) = delete;
 
   // -- readers
+  // False only if no rule that is visible in the reader's version matches. Reads this object alone.
+  bool may_match(const flow::FlowKey& key) const {
+    std::uint64_t diff = 0;
+    for (std::uint32_t i = 0; i < n_words_; ++i) {
+      const Common& c = common_[i];
+      diff |= (key.words()[words_[i]] ^ c.value) & c.bits.load(std::memory_order_relaxed);
+    }
+    return diff == 0;
+  }
   const PublishedRule* lookup(const flow::FlowKey& key, std::uint64_t version) const;
   // True if any rule changed after version `since`.
   bool touched(std::uint64_t since) const { return last_change() > since; }
@@ -50,6 +59,13 @@ class Subtable {
   const flow::FlowMask& mask() const { return mask_; }
 
  private:
+  // The bits of a word that all rules have alike, and what they are. `value` is the first rule's
+  // and stays; of `bits` those go in which a later rule differs, before any version shows it.
+  struct Common {
+    std::atomic<std::uint64_t> bits{0};
+    std::uint64_t value = 0;
+  };
+
   static constexpr std::uint32_t kFirstBuckets = 8;
   static constexpr std::uint32_t kSegments = 28;  // up to 2^30 buckets
   static constexpr std::uint32_t kMinMarks = 256;
@@ -76,6 +92,7 @@ class Subtable {
   ChainLink& bucket(std::uint64_t number) const;
   const ChainLink* start(std::uint64_t hash_value) const;
   ChainLink* start_for_writer(std::uint64_t hash_value);
+  void narrow_common(const flow::FlowKey& rule);
   void begin_bucket(std::uint64_t number);
   void grow();
 
@@ -84,6 +101,7 @@ class Subtable {
   std::array<std::uint8_t, flow::FlowKey::kWords> words_{};
   std::uint32_t number_;
   std::uint64_t seed_;
+  std::array<Common, flow::FlowKey::kWords> common_{};
   std::array<std::uint64_t, flow::FlowKey::kWords> masks_{};
   std::atomic<std::uint64_t> n_buckets_{kFirstBuckets};
   // Segment 0 has buckets 0..7, segment s the 8 << (s-1) that follow.
@@ -95,6 +113,7 @@ class Subtable {
   // The writer's.
   flow::FlowMask mask_;
   sync::RetireList& retired_;
+  bool has_common_ = false;
   std::size_t rule_count_ = 0;
   std::map<std::uint32_t, std::uint32_t> priorities_;  // priority -> number of rules
 };

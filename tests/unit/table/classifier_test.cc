@@ -6,7 +6,9 @@
 #include <map>
 #include <set>
 
+#include "packet/flow_key.h"
 #include "random_rules.h"
+#include "table/subtable.h"
 #include "tables_fixture.h"
 
 namespace lifeline::table {
@@ -159,6 +161,54 @@ TEST(Classifier, DropsEmptySubtablesOnceTheirRulesAreUnlinked) {
   classifier.flush();
   EXPECT_EQ(classifier.subtable_count(), 1U);
   EXPECT_EQ(classifier.rule_count(), 1U);
+}
+
+// What of a key all rules have alike is looked at first; a rule that differs is never missed.
+TEST(Subtable, RefusesWhatNoRuleHasAndForgetsNoRule) {
+  sync::Qsbr qsbr{1};
+  sync::RetireList retired{qsbr};
+  const auto match_of = [](std::uint16_t port, std::uint8_t last) {
+    return flow::Match{}
+        .eth_type(packet::kEthTypeIpv4)
+        .ip_proto(packet::kProtoTcp)
+        .ipv4_dst(Ipv4Address::of(10, 0, 0, last))
+        .tp_dst(port);
+  };
+  const flow::FlowKey same = match_of(6653, 1).key;
+  const flow::FlowKey another_address = match_of(6653, 9).key;
+  const flow::FlowKey another_port = match_of(80, 1).key;
+  flow::FlowKey udp = same;
+  udp.ip_proto = packet::kProtoUdp;
+  Subtable subtable(match_of(6653, 1).mask, 7, 1, retired);
+  const auto rule_of = [](const flow::Match& match) {
+    auto rule = std::make_unique<PublishedRule>();
+    rule->rule.match = match;
+    rule->add_version.store(1);
+    return rule;
+  };
+  const auto first = rule_of(match_of(6653, 1));
+  const auto second = rule_of(match_of(6653, 2));
+  const auto third = rule_of(match_of(6633, 3));
+  ASSERT_TRUE(subtable.insert(first.get()));
+  EXPECT_TRUE(subtable.may_match(same));
+  for (const auto& other : {another_address, another_port, udp})
+    EXPECT_FALSE(subtable.may_match(other));
+
+  ASSERT_TRUE(subtable.insert(second.get()));
+  EXPECT_TRUE(subtable.may_match(same));
+  EXPECT_FALSE(subtable.may_match(another_address)) << "of addresses .1 and .2 it is bit 3 apart";
+  EXPECT_FALSE(subtable.may_match(another_port));
+  EXPECT_FALSE(subtable.may_match(udp));
+
+  ASSERT_TRUE(subtable.insert(third.get()));
+  for (const PublishedRule* rule : {first.get(), second.get(), third.get()})
+    EXPECT_EQ(subtable.lookup(rule->rule.match.key, 1), rule);
+  EXPECT_FALSE(subtable.may_match(udp));
+  subtable.unlink(third.get());
+  EXPECT_EQ(subtable.lookup(match_of(6633, 3).key, 1), nullptr);
+  EXPECT_EQ(subtable.lookup(same, 1), first.get());
+  subtable.unlink(second.get());
+  subtable.unlink(first.get());
 }
 
 }  // namespace
