@@ -150,16 +150,14 @@ std::unique_ptr<AdminReply> AdminCommands::figures(std::string_view name) const 
       counts["port_" + flow::port_to_string(port)] = p_.fdb.learned_on(port);
     return admin_reply(std::move(counts));
   }
+  if (name == "status") return status_summary_reply(p_, started_);
   if (name == "hidden_rules") return handle({{"command", "flows"}, {"hidden", true}});
   return handle({{"command", name == "perf" ? "stats" : name}});
 }
 
 json figures_of(std::string_view name, json reply) {
   if (!reply.is_object() || reply.contains("error")) return reply;
-  if (name == "status") {
-    reply.erase("hidden_rules");
-    reply.erase("log");
-  } else if (name == "offload") {
+  if (name == "offload") {
     json ports = std::move(reply["ports"]);
     for (json& port : ports) port.erase("rules");
     return ports;

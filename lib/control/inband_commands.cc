@@ -281,6 +281,19 @@ std::unique_ptr<AdminReply> status_reply(const CommandParts& parts, TimePoint st
   return std::make_unique<SectionsReply>(summary_json(parts, started), std::move(sections));
 }
 
+std::unique_ptr<AdminReply> status_summary_reply(const CommandParts& parts, TimePoint started) {
+  const inband::Status inband = parts.inband.summary();
+  const inband::RemoteCounts& remotes = inband.remote_counts;
+  json status = summary_json(parts, started);
+  status["remotes"] = {{"count", remotes.all},
+                       {"controllers", parts.links.size()},
+                       {"connected", remotes.connected},
+                       {"without_route", remotes.without_route},
+                       {"without_mac", remotes.without_mac}};
+  status["hidden_rules"] = inband.rule_count;
+  return admin_reply(std::move(status));
+}
+
 std::unique_ptr<AdminReply> remotes_reply(const CommandParts& parts) {
   std::vector<Section> sections;
   sections.push_back(remotes_section(parts));

@@ -19,6 +19,8 @@ nlohmann::json changes_json(const CommandParts& parts);
 
 // {bridge, …, local, remotes: […], hidden_rules: […], log: […]}.
 std::unique_ptr<AdminReply> status_reply(const CommandParts& parts, TimePoint started);
+// {bridge, …, local, remotes: {count, …}, hidden_rules}: what has a size that does not grow.
+std::unique_ptr<AdminReply> status_summary_reply(const CommandParts& parts, TimePoint started);
 // {remotes: […]}.
 std::unique_ptr<AdminReply> remotes_reply(const CommandParts& parts);
 // {"state": "on" or "off"}.

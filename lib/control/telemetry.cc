@@ -116,7 +116,7 @@ rte_tel_data* fill(const json& document, int depth) {
 }
 
 constexpr std::pair<const char*, const char*> kCommands[] = {
-    {"status", "The switch, its local port and remotes. No parameters"},
+    {"status", "The switch, its local port, how many remotes and hidden rules. No parameters"},
     {"remotes", "The remotes: role, connection, next hops. Parameter: the first one, 0 by default"},
     {"ports", "Ports, links and counters. Parameter: the first one, 0 by default"},
     {"stats", "Counters of what was dropped, by name. No parameters"},

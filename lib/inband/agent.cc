@@ -126,13 +126,14 @@ void InbandAgent::run(TimePoint now) {
   // Whatever else changed goes first.
   if (others_ && !rules_due_ && take_over(*others_, options_.changes_per_run)) others_.reset();
   apply(now, options_.rules_per_run);
+  if (auto line = digest_.take(now)) note(now, std::move(line->what), line->level);
 }
 
 TimePoint InbandAgent::next_deadline() const {
   if (!started_) return TimePoint::max();
   // In the past, not now(): the caller compares with a time it took a moment ago.
   if (rules_due_ || guards_due_ || others_) return TimePoint{};
-  TimePoint at = local_refresh_at_;
+  TimePoint at = std::min(local_refresh_at_, digest_.due());
   if (writer_retry_at_) at = std::min(at, *writer_retry_at_);
   return enabled_ ? std::min(at, first_refresh_) : at;
 }
@@ -235,6 +236,16 @@ void InbandAgent::commit_rules(TimePoint now, bool retry) {
     writer_retry_at_.reset();
   else if (retry || !writer_retry_at_)
     writer_retry_at_ = now + kWriterRetry;
+}
+
+void InbandAgent::note(const Remote& remote, RemoteNews news, const std::string& what,
+                       log::Level level) {
+  const std::size_t coming = others_ ? others_->wanted.size() : 0;
+  const TimePoint now = clock_.now();
+  if (serves_us(remote.role) || std::max(remotes_.size(), coming) <= options_.remotes_told)
+    return note(now, what, level);
+  log::debug(kLibrary, "{}", what);
+  digest_.add(news, what, level, now);
 }
 
 void InbandAgent::note(TimePoint now, std::string what, log::Level level) {

@@ -47,6 +47,7 @@
 #include "inband/facts.h"
 #include "inband/guard_book.h"
 #include "inband/kernel_view.h"
+#include "inband/remote_digest.h"
 #include "inband/rule_book.h"
 #include "inband/status.h"
 #include "netlink/event.h"
@@ -83,6 +84,8 @@ class InbandAgent {
     // they are cost a sixteenth of that.
     std::size_t changes_per_run = 4;
     std::size_t log_entries = 256;
+    // With more remotes than this, those that are not ours share lines of log.
+    std::size_t remotes_told = 16;
   };
 
   InbandAgent(KernelView& kernel, flow::RuleWriter& hidden, flow::GuardWriter& guards,
@@ -146,7 +149,7 @@ class InbandAgent {
   Facts facts() const;
   // Readers change nothing, timers least of all. All at once, which takes a while with thousands:
   Status status() const;
-  // … or piece by piece: the summary has neither remotes nor rules.
+  // … or piece by piece: the summary has neither remotes nor rules, but counts both.
   Status summary() const;
   std::vector<std::string> remote_ids() const;                           // as configured
   std::optional<RemoteStatus> remote_status(std::string_view id) const;  // nullopt: no such remote
@@ -222,6 +225,7 @@ class InbandAgent {
 
   static RemoteFacts facts_of(const RemoteState& remote);
   Scope scope() const;
+  static void count(const RemoteState& remote, RemoteCounts& counts);
   RemoteStatus status_of(const RemoteState& remote) const;
   // The facts of this remote are others, or what the rules of all hang on.
   void facts_changed(RemoteState& remote);
@@ -232,6 +236,9 @@ class InbandAgent {
   void commit_rules(TimePoint now, bool retry);
   // A line in the log of changes, and in the switch's log.
   void note(TimePoint now, std::string what, log::Level level = log::Level::kInfo);
+  // … about one of the remotes: at debug level, and counted, where they are many.
+  void note(const Remote& remote, RemoteNews news, const std::string& what,
+            log::Level level = log::Level::kInfo);
 
   KernelView& kernel_;
   flow::RuleWriter& hidden_;
@@ -268,6 +275,7 @@ class InbandAgent {
   GuardBook guard_book_;
   bool in_use_ = false;    // hidden rules stand: in-band is on and there is somebody to reach
   bool ipv6_use_ = false;  // (l) to (q) do
+  RemoteDigest digest_;
   std::deque<LogEntry> log_;
   AgentCounters counters_;
 };

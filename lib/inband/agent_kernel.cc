@@ -141,7 +141,9 @@ void InbandAgent::reach_is(RemoteState& remote, Reach reach, std::string_view re
   const std::string what =
       fmt::format("remote {} ({}): {}{}{}", remote.remote.id, remote.remote.ip.to_string(),
                   reach_name(reach), reason.empty() ? "" : ": ", reason);
-  note(now, what, reach == Reach::kNoRoute ? log::Level::kWarn : log::Level::kInfo);
+  const bool lost = reach == Reach::kNoRoute;
+  note(remote.remote, lost ? RemoteNews::kNoRoute : RemoteNews::kReach, what,
+       lost ? log::Level::kWarn : log::Level::kInfo);
 }
 
 void InbandAgent::hops_are(RemoteState& remote, const netlink::Route& route, TimePoint now) {
@@ -174,7 +176,7 @@ void InbandAgent::hops_are(RemoteState& remote, const netlink::Route& route, Tim
   std::string list;
   for (const Hop& h : remote.hops)
     list += fmt::format(" {} on {}", h.fact.ip.to_string(), h.fact.device);
-  note(now,
+  note(remote.remote, RemoteNews::kNextHops,
        fmt::format("remote {}: next hops:{}", remote.remote.id, list.empty() ? " none" : list));
 }
 
@@ -190,8 +192,9 @@ void InbandAgent::refresh_hop(RemoteState& remote, Hop& hop, TimePoint now) {
   if (!mac) return hop_lost(remote, hop, now);
   hop.lost_at.reset();
   if (hop.fact.mac == mac) return;
-  note(now, fmt::format("remote {}: next hop {}: MAC {} -> {}", remote.remote.id,
-                        hop.fact.ip.to_string(), mac_text(hop.fact.mac), mac_text(mac)));
+  note(remote.remote, RemoteNews::kMac,
+       fmt::format("remote {}: next hop {}: MAC {} -> {}", remote.remote.id,
+                   hop.fact.ip.to_string(), mac_text(hop.fact.mac), mac_text(mac)));
   hop.fact.mac = mac;
   hop.changed = {now, std::string(remote.refresh_why)};
 }
@@ -199,12 +202,14 @@ void InbandAgent::refresh_hop(RemoteState& remote, Hop& hop, TimePoint now) {
 void InbandAgent::hop_lost(RemoteState& remote, Hop& hop, TimePoint now) {
   if (hop.fact.mac && !hop.lost_at) {
     hop.lost_at = now;
-    note(now, fmt::format("remote {}: next hop {} does not answer, MAC {} held", remote.remote.id,
-                          hop.fact.ip.to_string(), mac_text(hop.fact.mac)));
+    note(remote.remote, RemoteNews::kNoAnswer,
+         fmt::format("remote {}: next hop {} does not answer, MAC {} held", remote.remote.id,
+                     hop.fact.ip.to_string(), mac_text(hop.fact.mac)));
   }
   if (hop.lost_at && now - *hop.lost_at >= options_.failed_hold) {
-    note(now, fmt::format("remote {}: next hop {}: MAC {} given up", remote.remote.id,
-                          hop.fact.ip.to_string(), mac_text(hop.fact.mac)));
+    note(remote.remote, RemoteNews::kMac,
+         fmt::format("remote {}: next hop {}: MAC {} given up", remote.remote.id,
+                     hop.fact.ip.to_string(), mac_text(hop.fact.mac)));
     hop.fact.mac.reset();
     hop.lost_at.reset();
     hop.changed = {now, "no answer"};

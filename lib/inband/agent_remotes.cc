@@ -117,7 +117,8 @@ void InbandAgent::configure(RemoteState& state, Remote remote) {
                             : has_session(remote)
                                 ? fmt::format("{} port {}", remote.ip.to_string(), remote.port)
                                 : remote.ip.to_string();
-  note(now, fmt::format("remote {} ({}) {}", remote.id, where, is_new ? "added" : "changed"));
+  note(remote, is_new ? RemoteNews::kAdded : RemoteNews::kChanged,
+       fmt::format("remote {} ({}) {}", remote.id, where, is_new ? "added" : "changed"));
   const bool moved = is_new || state.remote.ip != remote.ip || state.remote.mac != remote.mac ||
                      state.remote.role != remote.role;
   if (!is_new) by_id_.erase(state.remote.id);
@@ -136,7 +137,7 @@ void InbandAgent::configure(RemoteState& state, Remote remote) {
 }
 
 void InbandAgent::forget(const RemoteState& state) {
-  note(clock_.now(), fmt::format("remote {} removed", state.remote.id));
+  note(state.remote, RemoteNews::kRemoved, fmt::format("remote {} removed", state.remote.id));
   by_id_.erase(state.remote.id);
   book_.drop(state.owner);
   guards_due_ |= guard_book_.drop(state.owner);

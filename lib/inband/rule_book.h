@@ -57,6 +57,7 @@ class RuleBook {
   };
   // In the order of the letters, then as they came. Linear in the rules, about 100 ns each.
   std::vector<flow::RuleId> ids() const;
+  std::size_t size() const { return by_id_.size(); }  // rules that stand
   // By an id from ids(); nullopt if it has been removed since. Of its reasons the first few, and
   // how many more there are: a gateway may be the next hop of a thousand remotes.
   std::optional<Standing> find(flow::RuleId id) const;

@@ -32,6 +32,15 @@ RemoteStatus InbandAgent::status_of(const RemoteState& r) const {
   return out;
 }
 
+void InbandAgent::count(const RemoteState& r, RemoteCounts& counts) {
+  ++counts.all;
+  counts.connected += r.connection == ConnectionState::kConnected;
+  counts.without_route += r.reach == Reach::kNoRoute;
+  const bool known = std::any_of(r.hops.begin(), r.hops.end(),
+                                 [](const Hop& h) { return h.fact.mac.has_value(); });
+  counts.without_mac += r.reach == Reach::kRouted && !known;
+}
+
 Status InbandAgent::summary() const {
   Status s;
   s.enabled = enabled_;
@@ -42,6 +51,8 @@ Status InbandAgent::summary() const {
   s.vlan = vlan_;
   s.log.assign(log_.begin(), log_.end());
   s.counters = counters_;
+  s.rule_count = book_.size();
+  for (const auto& r : remotes_) count(*r, s.remote_counts);
   return s;
 }
 

@@ -1,6 +1,7 @@
 // What the operator may ask of in-band control. Plain values, copied out of the agent.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -67,6 +68,14 @@ struct AgentCounters {
   std::uint64_t resolves = 0;       // next hops the kernel was made to resolve
 };
 
+// How many there are, and of how many something is amiss.
+struct RemoteCounts {
+  std::size_t all = 0;
+  std::size_t connected = 0;
+  std::size_t without_route = 0;
+  std::size_t without_mac = 0;  // routed, and of no next hop the MAC is known
+};
+
 struct Status {
   bool enabled = false;
   std::string local_device;         // as the kernel calls it now, else as configured
@@ -76,6 +85,8 @@ struct Status {
   flow::ManagementVlan vlan;
   std::vector<RemoteStatus> remotes;
   std::vector<HiddenRuleStatus> rules;
+  RemoteCounts remote_counts;
+  std::size_t rule_count = 0;
   std::vector<LogEntry> log;  // oldest first
   AgentCounters counters;
 };

@@ -56,7 +56,9 @@ class Operator(case.LabTest):
         self.assertIn("cycles/packet", self.lifeline.ctl("perf", "--interval", "0.01").stdout)
 
         # The same figures in DPDK's telemetry.
-        self.assertEqual(self.lifeline.telemetry("/lifeline/status")["remotes"]["0"]["state"], "connected")
+        self.assertEqual(self.lifeline.telemetry("/lifeline/status")["remotes"],
+                         {"count": 1, "controllers": 1, "connected": 1, "without_route": 0, "without_mac": 0})
+        self.assertEqual(self.lifeline.telemetry("/lifeline/remotes")["0"]["state"], "connected")
         self.assertEqual([p["name"] for p in self.lifeline.telemetry("/lifeline/ports").values()],
                          [p["name"] for p in self.lifeline.ctl_json("ports")["ports"]])
         stats = self.lifeline.ctl_json("stats")
@@ -70,6 +72,9 @@ class Operator(case.LabTest):
         self.lifeline.write_config()
         self.lifeline.ctl("reload")
         self.lab.until(lambda: len(self.lifeline.hidden_letters()) >= 409, "the rules of a hundred more stand")
+        status = self.lifeline.telemetry("/lifeline/status")
+        self.assertEqual((status["remotes"]["count"], status["hidden_rules"]),
+                         (101, len(self.lifeline.hidden_rules())))
         pages, start = [], 0
         while start is not None:
             page = self.lifeline.telemetry(f"/lifeline/hidden_rules,{start}")

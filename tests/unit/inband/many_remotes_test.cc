@@ -1,6 +1,7 @@
 // Controllers and next hops of switches behind us, and a thousand of them.
 #include <gmock/gmock.h>
 
+#include "support/log_capture.h"
 #include "support/random.h"
 #include "unit/inband/agent_fixture.h"
 
@@ -39,6 +40,33 @@ class ManyRemotes : public AgentTest {
     ASSERT_EQ(table.visible().size(), 3 + 2 + 4 * 1001u);
   }
 };
+
+TEST_F(ManyRemotes, AThousandThatComeOrWhoseGatewayMovesAreALineOfLogEach) {
+  const auto lines = [](std::string_view part) {
+    int n = 0;
+    for (const std::string& line : test::log_lines()) n += line.find(part) != std::string::npos;
+    return n;
+  };
+  bring_up_thousand();
+  EXPECT_EQ(lines("198.18."), 0);
+  pass(seconds{1});
+  EXPECT_EQ(lines("inband: remotes: 1000 added, 1000 with another way, 1000 with other next hops, "
+                  "1000 whose next hop has another MAC"),
+            1);
+  EXPECT_TRUE(in_log("1000 added"));
+  EXPECT_EQ(agent.summary().remote_counts.all, 1001u);
+  EXPECT_EQ(agent.summary().remote_counts.without_mac, 0u);
+  EXPECT_EQ(agent.summary().rule_count, 3 + 2 + 4 * 1001u);
+
+  agent.on_kernel_event(kernel.set_neighbour(kGateway, kOtherMac, NUD_REACHABLE));
+  pass(seconds{2});
+  EXPECT_EQ(lines("remotes: 1000 whose next hop has another MAC"), 1);
+  // One of them is told in its own words; a controller of ours always is.
+  ASSERT_TRUE(agent.remove_remote(also_reach(many(7)).id));
+  pass(seconds{1});
+  EXPECT_EQ(lines("remote " + also_reach(many(7)).id + " removed"), 1);
+  EXPECT_GE(lines("remote " + remote(kController).id + ":"), 3);
+}
 
 TEST_F(ManyRemotes, AnotherSwitchesControllerHasEveryRuleOfItsOwn) {
   bring_up();
