@@ -113,6 +113,12 @@ datapath::DatapathConfig datapath_config(const config::Config& config,
   datapath.max_idle_sleep_us = config.idle_sleep_us;
   datapath.exact_entries = config.sizes.exact_entries;
   datapath.packet_ins_per_s = config.packet_in_pps;
+  datapath.inband_per_s = config.limits.inband_pps;
+  datapath.dhcp_replies_per_s = config.limits.dhcp_pps;
+  datapath.relays_per_s = config.limits.relay_pps;
+  datapath.next_hop_arps_per_s = config.limits.next_hop_pps;
+  datapath.path_mtu_per_s = config.limits.path_mtu_pps;
+  datapath.local_per_s = config.limits.local_pps;
   datapath.foreign_per_s = config.offload.foreign_pps;
   return datapath;
 }

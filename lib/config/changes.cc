@@ -47,6 +47,8 @@ void each_key(bool moves, const Visit& visit) {
   visit(
       "packet_in_pps", kRestart, [](auto& c) -> auto& { return c.packet_in_pps; });
   visit(
+      "limits", kRestart, [](auto& c) -> auto& { return c.limits; });
+  visit(
       "listen", moves ? kRestart : kAtOnce, [](auto& c) -> auto& { return c.listen; });
   visit(
       "openflow_versions", kRestart, [](auto& c) -> auto& { return c.openflow_versions; });

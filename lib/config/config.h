@@ -186,6 +186,19 @@ struct Metrics {
   bool operator==(const Metrics&) const = default;
 };
 
+// Packets per second, 1..10000000, of each port and worker: what is beyond is dropped, and counted
+// under the name that is said here.
+struct Limits {
+  std::uint32_t inband_pps = 20'000;  // by hidden rules, not from a next hop (inband_metered)
+  std::uint32_t dhcp_pps = 1'000;     // replies to our own requests (dhcp_guard_metered)
+  std::uint32_t relay_pps = 1'000;    // in_band.relay_dhcp (relay_metered)
+  std::uint32_t next_hop_pps = 100;   // announcements of next hops (next_hop_metered)
+  std::uint32_t path_mtu_pps = 100;   // about our own sessions (path_mtu_metered)
+  std::uint32_t local_pps = 100'000;  // to the local port, of all ports together (local_metered)
+
+  bool operator==(const Limits&) const = default;
+};
+
 struct Sizes {
   std::uint32_t flows =
       1'000'000;             // most rules of all OpenFlow tables together; hidden rules not counted
@@ -239,6 +252,7 @@ struct Config {
   }
   // Packet-ins per second, 1..1000000, of each port and reason (and worker): the rest is dropped.
   std::uint32_t packet_in_pps = 5'000;
+  Limits limits;
   std::vector<Listener> listen;  // default: <bridge>.mgmt and .snoop in run_dir
   std::vector<std::uint8_t> openflow_versions =
       all_openflow_versions();     // wire versions, ascending

@@ -153,6 +153,10 @@ std::string dump(const Config& c) {
   out += fmt::format("fail_mode: {}\n", c.fail_mode == FailMode::kSecure ? "secure" : "standalone");
   out += fmt::format("inactivity_probe_s: {}\n", c.inactivity_probe_s);
   out += fmt::format("packet_in_pps: {}\n", c.packet_in_pps);
+  out += fmt::format("limits:\n  inband_pps: {}\n  dhcp_pps: {}\n  relay_pps: {}\n",
+                     c.limits.inband_pps, c.limits.dhcp_pps, c.limits.relay_pps);
+  out += fmt::format("  next_hop_pps: {}\n  path_mtu_pps: {}\n  local_pps: {}\n",
+                     c.limits.next_hop_pps, c.limits.path_mtu_pps, c.limits.local_pps);
   dump_texts("listen", c.listen, out);
   out += "openflow_versions: [";
   for (std::size_t i = 0; i < c.openflow_versions.size(); ++i)

@@ -19,6 +19,21 @@ void Loader::load_sizes(const Mapping& top) {
   number(m, "mbufs", 1024, 1u << 24, c_.sizes.mbufs);
 }
 
+void Loader::load_limits(const Mapping& top) {
+  const auto node = top.get("limits");
+  if (!node) return;
+  constexpr std::uint32_t kMost = 10'000'000;
+  const Mapping m(
+      r_, *node, "limits",
+      {"inband_pps", "dhcp_pps", "relay_pps", "next_hop_pps", "path_mtu_pps", "local_pps"});
+  number(m, "inband_pps", 1, kMost, c_.limits.inband_pps);
+  number(m, "dhcp_pps", 1, kMost, c_.limits.dhcp_pps);
+  number(m, "relay_pps", 1, kMost, c_.limits.relay_pps);
+  number(m, "next_hop_pps", 1, kMost, c_.limits.next_hop_pps);
+  number(m, "path_mtu_pps", 1, kMost, c_.limits.path_mtu_pps);
+  number(m, "local_pps", 1, kMost, c_.limits.local_pps);
+}
+
 void Loader::load_rest(const Mapping& top) {
   if (const auto node = top.get("fail_mode")) {
     if (const auto which = r_.choice(*node, "fail_mode", {"secure", "standalone"}))
@@ -51,12 +66,12 @@ void Loader::load_log(const Mapping& top) {
 
 Config Loader::load(const YAML::Node& root) {
   const Mapping top(r_, root, "",
-                    {"bridge",        "datapath_id", "run_dir",           "local",
-                     "ports",         "tls",         "controllers",       "resolvers",
-                     "in_band",       "offload",     "fail_mode",         "inactivity_probe_s",
-                     "packet_in_pps", "listen",      "openflow_versions", "metrics",
-                     "sizes",         "workers",     "idle_sleep_us",     "log_level",
-                     "log_levels"});
+                    {"bridge",        "datapath_id", "run_dir",     "local",
+                     "ports",         "tls",         "controllers", "resolvers",
+                     "in_band",       "offload",     "fail_mode",   "inactivity_probe_s",
+                     "packet_in_pps", "limits",      "listen",      "openflow_versions",
+                     "metrics",       "sizes",       "workers",     "idle_sleep_us",
+                     "log_level",     "log_levels"});
   load_bridge(top);
   load_local(top);
   load_ports(top);
@@ -69,6 +84,7 @@ Config Loader::load(const YAML::Node& root) {
   load_listen(top);
   load_openflow(top);
   load_metrics(top);
+  load_limits(top);
   load_sizes(top);
   load_rest(top);
   return std::move(c_);

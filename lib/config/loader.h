@@ -55,6 +55,7 @@ class Loader {
   void load_openflow(const Mapping& top);
   void load_metrics(const Mapping& top);
   void load_offload(const Mapping& top);
+  void load_limits(const Mapping& top);
   void load_sizes(const Mapping& top);
   void load_workers(const Mapping& top);
   void load_worker_ports(const Mapping& worker, std::vector<std::string>& out);

@@ -64,6 +64,7 @@ struct DatapathConfig {
   // is not limited by the first two.
   std::uint32_t inband_per_s = 20'000;
   std::uint32_t dhcp_replies_per_s = 1'000;
+  std::uint32_t relays_per_s = 1'000;  // DHCP of stations that the operator relays
   std::uint32_t next_hop_arps_per_s = 100;
   std::uint32_t path_mtu_per_s = 100;
   // Of each port's control queue: packets per second that are no known session's, for each of the

@@ -25,7 +25,7 @@ Lane::Lane(Shared& shared, sync::SlotId slot, std::uint32_t exact_entries)
   meters_.fill({
       .inband = {c.inband_per_s, c.inband_per_s / 10, shared.tsc_hz},
       .dhcp = {c.dhcp_replies_per_s, c.dhcp_replies_per_s / 10, shared.tsc_hz},
-      .relay = {c.dhcp_replies_per_s, c.dhcp_replies_per_s / 10, shared.tsc_hz},
+      .relay = {c.relays_per_s, c.relays_per_s / 10, shared.tsc_hz},
       .next_hop = {c.next_hop_arps_per_s, c.next_hop_arps_per_s, shared.tsc_hz},
       .path_mtu = {c.path_mtu_per_s, c.path_mtu_per_s, shared.tsc_hz},
       .packet_in = {packet_in, packet_in, packet_in},

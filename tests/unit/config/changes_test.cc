@@ -57,6 +57,7 @@ TEST(Changes, EachKeySaysWhetherItNeedsARestart) {
       {"fail_mode", "fail_mode: standalone", Effect::kAtOnce},
       {"inactivity_probe_s", "inactivity_probe_s: 9", Effect::kAtOnce},
       {"packet_in_pps", "packet_in_pps: 9", Effect::kRestart},
+      {"limits", "limits: {relay_pps: 9}", Effect::kRestart},
       {"listen", "listen: [\"ptcp:6654:127.0.0.1\"]", Effect::kAtOnce},
       {"openflow_versions", "openflow_versions: [\"1.3\"]", Effect::kRestart},
       {"sizes.flows", "sizes: {flows: 77}", Effect::kAtOnce},

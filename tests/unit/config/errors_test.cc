@@ -41,6 +41,7 @@ INSTANTIATE_TEST_SUITE_P(
              "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, tls, "
              "controllers, resolvers, in_band, offload, fail_mode, inactivity_probe_s, "
              "packet_in_pps, "
+             "limits, "
              "listen, "
              "openflow_versions, "
              "metrics, sizes, workers, idle_sleep_us, log_level, log_levels; not a list"},
@@ -48,6 +49,7 @@ INSTANTIATE_TEST_SUITE_P(
              "t:1:1: expected a mapping with keys bridge, datapath_id, run_dir, local, ports, tls, "
              "controllers, resolvers, in_band, offload, fail_mode, inactivity_probe_s, "
              "packet_in_pps, "
+             "limits, "
              "listen, "
              "openflow_versions, "
              "metrics, sizes, workers, idle_sleep_us, log_level, log_levels; not a single value"},
@@ -130,6 +132,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"fail_mode: standalon",
              "t:1:12: fail_mode: 'standalon' is not one of secure, standalone; did you mean "
              "'standalone'?"},
+        Case{"limits: {relay_pps: 0, dhcp_pp: 7}",
+             "t:1:21: limits.relay_pps: 0 is not in 1..10000000\n"
+             "t:1:24: limits: unknown key 'dhcp_pp'; did you mean 'dhcp_pps'?"},
         Case{"packet_in_pps: 0", "t:1:16: packet_in_pps: 0 is not in 1..1000000"},
         Case{"inactivity_probe_s: 0", "t:1:21: inactivity_probe_s: 0 is not in 1..3600"},
         Case{"metrics: {listen: 'tcp:127.0.0.1'}",

@@ -55,6 +55,7 @@ offload: {enabled: off, foreign_pps: 500}
 fail_mode: secure
 inactivity_probe_s: 7
 packet_in_pps: 70
+limits: {inband_pps: 71, dhcp_pps: 72, relay_pps: 73, next_hop_pps: 74, path_mtu_pps: 75, local_pps: 76}
 listen: ["unix:/tmp/x.mgmt", "ptcp:6654:0.0.0.0"]
 openflow_versions: [1.3, "1.0"]
 metrics: {listen: "tcp:[::1]:9464"}
@@ -117,6 +118,7 @@ TEST(Load, ReadsEveryKey) {
   EXPECT_EQ(c.fail_mode, FailMode::kSecure);
   EXPECT_EQ(c.inactivity_probe_s, 7u);
   EXPECT_EQ(c.packet_in_pps, 70u);
+  EXPECT_EQ(c.limits, (Limits{71, 72, 73, 74, 75, 76}));
   EXPECT_EQ(c.listen.size(), 2u);
   EXPECT_EQ(c.openflow_versions, (std::vector<std::uint8_t>{0x01, 0x04}));
   EXPECT_EQ(c.metrics, (Metrics{*IpAddress::parse("::1"), 9464}));

@@ -190,6 +190,7 @@ struct SwitchInIt {
 
   TestSwitch s{{.inband_per_s = 1'000'000,
                 .dhcp_replies_per_s = 1'000'000,
+                .relays_per_s = 1'000'000,
                 .next_hop_arps_per_s = 1'000'000,
                 .path_mtu_per_s = 1'000'000}};
   std::uint16_t inner_vid_ = 0;  // of the packet in hand: what an untagged port shows of QinQ

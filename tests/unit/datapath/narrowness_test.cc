@@ -124,6 +124,7 @@ struct Narrowness : testing::Test {
   }
   InbandSwitch s{{.inband_per_s = 1'000'000,
                   .dhcp_replies_per_s = 1'000'000,
+                  .relays_per_s = 1'000'000,
                   .next_hop_arps_per_s = 1'000'000,
                   .path_mtu_per_s = 1'000'000}};
 };

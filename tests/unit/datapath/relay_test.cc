@@ -158,7 +158,7 @@ TEST_F(RelayTest, PassesWhateverFlagsThePortsCarry) {
 }
 
 TEST(RelayMeter, LimitsEachPortAndCountsWhatIsBeyond) {
-  TestSwitch s({.dhcp_replies_per_s = 10});
+  TestSwitch s({.relays_per_s = 10});
   s.add({}, 65535, {});
   s.datapath->set_guards({.enabled = true, .local_mac = kLocalMac, .relay_dhcp = {MacPrefix{}}});
   for (int i = 0; i < 40; ++i) s.send(2, dhcp({}));
@@ -173,7 +173,7 @@ TEST(RelayMeter, LimitsEachPortAndCountsWhatIsBeyond) {
 }
 
 TEST(RelayMeter, AFloodForSwitchesBehindTakesNothingOfTheGuardsShare) {
-  TestSwitch s({.dhcp_replies_per_s = 10});
+  TestSwitch s({.relays_per_s = 10});
   s.add({}, 65535, {});
   s.datapath->set_guards({.enabled = true, .local_mac = kLocalMac, .relay_dhcp = {MacPrefix{}}});
   s.from_local(dhcp({.src = kLocalMac, .chaddr = kLocalMac}));
