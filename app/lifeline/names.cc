@@ -11,7 +11,17 @@ Expected<void> Switch::Impl::set_names() {
   std::vector<std::string> hosts;
   for (const auto& controller : config.controllers)
     if (!controller.host.empty()) hosts.push_back(controller.host);
+  for (const auto& reach : config.in_band.also_reach)
+    if (!reach.host.empty()) hosts.push_back(reach.host);
   return names->configure(hosts, config.resolvers);
+}
+
+bool Switch::Impl::update_reach() {
+  bool news = false;
+  for (const auto& reach : config.in_band.also_reach)
+    if (!reach.host.empty())
+      news |= reach_names[reach.host].set(names->addresses(reach.host), nullptr);
+  return news;
 }
 
 control::LinkTarget Switch::Impl::target_of(const config::Controller& controller) const {
@@ -27,7 +37,9 @@ bool Switch::Impl::awaits_names() const {
 // A link knows which old addresses still count; one that is yet to be made has none.
 std::vector<inband::Remote> Switch::Impl::controllers_and_resolvers() const {
   std::vector<inband::Remote> remotes;
-  bool named = false;
+  const auto& others = config.in_band.also_reach;
+  bool named =
+      std::any_of(others.begin(), others.end(), [](const auto& r) { return !r.host.empty(); });
   for (const auto& controller : config.controllers) {
     named |= !controller.host.empty();
     const std::string text = controller.to_string();
@@ -52,6 +64,9 @@ void Switch::Impl::names_changed() {
   for (const auto& link : links)
     if (!link->host().empty()) link->set_addresses(names->addresses(link->host()));
   if (const auto set = set_remotes(); !set) log::error("app", "{}", set.error().message);
+  if (update_reach()) {
+    if (const auto set = set_others(); !set) log::error("app", "{}", set.error().message);
+  }
   for (const auto& link : links) link->start();
 }
 

@@ -84,6 +84,11 @@ void Switch::Impl::take_over(const config::LoadResult& loaded, const control::Ad
     }
     apply(next, std::move(*next_tls), failed);
   }
+  if (!reach_names.empty()) {
+    reach_names.clear();  // of old addresses
+    update_reach();
+    if (const auto set = set_others(); !set) failed.push_back(set.error().message);
+  }
   names->ask_all();
   log::info("app", "reload: changed: {}", changed.empty() ? "nothing" : join(changed, ", "));
   if (!restart.empty()) log::warn("app", "reload: these need a restart: {}", join(restart, ", "));
@@ -163,8 +168,8 @@ void Switch::Impl::apply_links(const config::Config& before,
   if (const auto set = set_remotes(); !set) failed.push_back(set.error().message);
   if (config.in_band.also_reach != before.in_band.also_reach ||
       config.in_band.also_next_hop != before.in_band.also_next_hop) {
-    if (const auto set = control::configure_others(*inband, config.in_band); !set)
-      failed.push_back(set.error().message);
+    update_reach();
+    if (const auto set = set_others(); !set) failed.push_back(set.error().message);
   }
   for (std::size_t i = 0; i < links.size(); ++i) {
     if (links[i] != nullptr) {

@@ -146,13 +146,20 @@ Expected<void> Switch::Impl::start_in_band() {
   names = std::make_unique<control::Names>(io, clock, [this] { names_changed(); });
   if (const auto set = set_names(); !set) return set;
   if (const auto set = set_remotes(); !set) return set;
-  if (const auto set = control::configure_others(*inband, config.in_band); !set) return set;
+  if (const auto set = set_others(); !set) return set;
   inband->start();
   return {};
 }
 
 void Switch::Impl::set_in_band() {
   control::configure_in_band(*inband, config.in_band, config.ports);
+}
+
+Expected<void> Switch::Impl::set_others() {
+  return control::configure_others(*inband, config.in_band, [this](const std::string& host) {
+    const auto it = reach_names.find(host);
+    return it == reach_names.end() ? std::vector<IpAddress>{} : it->second.all();
+  });
 }
 
 Expected<void> Switch::Impl::set_remotes() {

@@ -4,6 +4,7 @@
 
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -33,6 +34,7 @@
 #include "port/device_thread.h"
 #include "port/local_port.h"
 #include "port/port_set.h"
+#include "resolve/address_list.h"
 #include "service_manager.h"
 #include "switch.h"
 #include "sync/qsbr.h"
@@ -55,9 +57,12 @@ struct Switch::Impl {
   Expected<void> start_metrics();  // or stop, as `config` says
   void set_in_band();              // all but the remotes
   Expected<void> set_remotes();    // controllers and resolvers
+  Expected<void> set_others();     // those that serve switches behind us
   // names.cc. What controllers are called, and what it means.
   Expected<void> set_names();
   void names_changed();
+  // Of the names in in_band.also_reach. True: other addresses than before.
+  bool update_reach();
   bool awaits_names() const;  // some controller's name has no address yet
   std::vector<inband::Remote> controllers_and_resolvers() const;
   control::LinkTarget target_of(const config::Controller& controller) const;
@@ -102,6 +107,9 @@ struct Switch::Impl {
   std::unique_ptr<control::AgentBackend> backend;
   std::unique_ptr<ofagent::SwitchAgent> agent;
   std::unique_ptr<control::Names> names;
+  // Nobody here sees the sessions of switches behind us: what a name meant before stays, too, until
+  // the next reload.
+  std::map<std::string, resolve::AddressList, std::less<>> reach_names;
   std::unique_ptr<control::TlsThread> tls;  // unset: nothing speaks TLS
   std::vector<std::unique_ptr<control::ControllerLink>> links;
   std::vector<std::unique_ptr<control::Listener>> listeners;

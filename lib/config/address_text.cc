@@ -120,19 +120,16 @@ Expected<AlsoReach> parse_also_reach(std::string_view text) {
   if (bare_v6)
     return make_error("'{}': an IPv6 address is written in brackets: [2001:db8::1]:6653", text);
   const auto parsed = parse_target(whole);
-  if (parsed && !parsed->host.empty())
-    return make_error("'{}': '{}' is a name; only controllers of this switch may have one", text,
-                      parsed->host);
   if (parsed && !parsed->zone.empty())
     return make_error("'{}': without a zone; the local port's is meant: [{}]:{}", text,
                       parsed->address.to_string(), parsed->port);
-  if (parsed) return AlsoReach{parsed->address, parsed->port};
+  if (parsed) return AlsoReach{parsed->address, parsed->host, parsed->port};
   std::string_view host = text.substr(0, text.rfind(':'));
   if (host.starts_with('[')) host = host.substr(1, host.find(']') - 1);
   if (const auto ip = IpAddress::parse(host); ip && !is_a_hosts(*ip))
     return make_error("'{}': {} is not the address of a host", text, host);
-  return make_error("'{}' is no address; it is written IP, IP:port or [IPv6]:port, port 1..65535",
-                    text);
+  return make_error(
+      "'{}' is no address; it is written HOST, HOST:port or [IPv6]:port, port 1..65535", text);
 }
 
 Expected<AlsoNextHop> parse_also_next_hop(std::string_view text) {
@@ -200,7 +197,9 @@ std::string Controller::to_string() const {
   return fmt::format("{}:{}:{}", transport == Transport::kTls ? "ssl" : "tcp", where, port);
 }
 
-std::string AlsoReach::to_string() const { return fmt::format("{}:{}", bracketed(address), port); }
+std::string AlsoReach::to_string() const {
+  return fmt::format("{}:{}", host.empty() ? bracketed(address) : host, port);
+}
 
 std::string AlsoNextHop::to_string() const { return mac ? mac->to_string() : address.to_string(); }
 

@@ -13,7 +13,8 @@ namespace lifeline::config {
 // would be right.
 Expected<Controller> parse_controller(std::string_view text);
 
-// "IP[:port]", IPv6 in brackets: a controller of switches behind this one.
+// "HOST[:port]", HOST a name or an IP address, IPv6 in brackets: a controller of switches behind
+// this one.
 Expected<AlsoReach> parse_also_reach(std::string_view text);
 
 // "IP" or a unicast MAC address: a next hop of switches behind this one.

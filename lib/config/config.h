@@ -120,11 +120,12 @@ struct VlanScope {
 
 // A controller of switches behind this one.
 struct AlsoReach {
-  IpAddress address;
+  IpAddress address;  // says nothing where there is a host
+  std::string host;   // its name, complete, in lower case; "": the address is given
   std::uint16_t port = kDefaultControllerPort;
 
   bool operator==(const AlsoReach&) const = default;
-  std::string to_string() const;  // "10.0.0.1:6653", "[2001:db8::1]:6653"
+  std::string to_string() const;  // "10.0.0.1:6653", "[2001:db8::1]:6653", "ctl.example:6653"
 };
 
 // A next hop of switches behind this one.
@@ -237,7 +238,8 @@ struct Config {
   Local local;
   std::vector<Port> ports;
   std::vector<Controller> controllers;
-  // Name servers for the controllers' names; empty: those of /etc/resolv.conf, as they change.
+  // Name servers for the controllers' names, those of switches behind us too; empty: those of
+  // /etc/resolv.conf, as they change.
   std::vector<IpAddress> resolvers;
   Tls tls;  // all empty unless some controller or listener uses it
   InBand in_band;

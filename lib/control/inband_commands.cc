@@ -324,7 +324,12 @@ std::unique_ptr<AdminReply> remote_command(const CommandParts& parts, const json
   } else {
     const auto parsed = config::parse_also_reach(text(request, "address").substr(0, 100));
     if (!parsed) return admin_error(parsed.error().message);
-    remote = remote_of(*parsed, inband::Origin::kOperator);
+    if (!parsed->host.empty())
+      return admin_error(fmt::format(
+          "{} is a name, which only the configuration may give: in_band.also_reach, or an address "
+          "here",
+          parsed->host));
+    remote = remote_of(*parsed, parsed->address, inband::Origin::kOperator);
   }
   if (action == "add") return add_remote(parts, std::move(remote));
   return remove_remote(parts, remote.id);

@@ -44,9 +44,13 @@ inband::Remote remote_of_resolver(const IpAddress& resolver) {
           .role = inband::Role::kResolver};
 }
 
-inband::Remote remote_of(const config::AlsoReach& reach, inband::Origin origin) {
-  return {.id = "also_reach:" + reach.to_string(),
-          .ip = reach.address,
+inband::Remote remote_of(const config::AlsoReach& reach, const IpAddress& ip,
+                         inband::Origin origin) {
+  std::string id = "also_reach:";
+  id += reach.to_string();
+  if (!reach.host.empty()) id.append("@").append(ip.to_string());
+  return {.id = std::move(id),
+          .ip = ip,
           .port = reach.port,
           .role = inband::Role::kAlsoReach,
           .origin = origin};
@@ -71,11 +75,17 @@ void configure_in_band(inband::InbandAgent& agent, const config::InBand& in_band
   agent.set_enabled(in_band.enabled);
 }
 
-Expected<void> configure_others(inband::InbandAgent& agent, const config::InBand& in_band) {
+Expected<void> configure_others(
+    inband::InbandAgent& agent, const config::InBand& in_band,
+    const std::function<std::vector<IpAddress>(const std::string& host)>& addresses_of) {
   std::vector<inband::Remote> remotes;
   remotes.reserve(in_band.also_reach.size() + in_band.also_next_hop.size());
-  for (const auto& reach : in_band.also_reach)
-    remotes.push_back(remote_of(reach, inband::Origin::kConfiguration));
+  for (const auto& reach : in_band.also_reach) {
+    const auto addresses =
+        reach.host.empty() ? std::vector{reach.address} : addresses_of(reach.host);
+    for (const IpAddress& ip : addresses)
+      remotes.push_back(remote_of(reach, ip, inband::Origin::kConfiguration));
+  }
   for (const auto& hop : in_band.also_next_hop)
     remotes.push_back(remote_of(hop, inband::Origin::kConfiguration));
   return agent.set_others(std::move(remotes));

@@ -81,7 +81,29 @@ class Names(case.LabTest):
         lifeline.config["controllers"] = ["tcp:10.0.0.8:6653"]
         lifeline.write_config()
         lifeline.ctl("reload")
-        second.session(after=1).echo()
+        behind = second.session(after=1)
+        behind.echo()
+        self.lab.until(lambda: lifeline.hidden_letters() == "abcdefghi", "only one controller's rules stand")
+
+        # So is a controller of switches behind this one asked for; where it was keeps its rules until a reload.
+        behind.drop_everything()
+        lifeline.config["in_band"] = {"also_reach": [f"{NAME}:6633"]}
+        lifeline.write_config()
+        lifeline.ctl("reload")
+        both = ["10.0.0.1", "10.0.0.8"]
+        self.lab.until(lambda: self.remotes_with_rules(lifeline) == both, "the other switches' controller has rules")
+        self.assertEqual(lifeline.hidden_letters().count("j"), 2)
+        resolver.set(NAME, "10.0.0.77")
+        three = ["10.0.0.1", "10.0.0.77", "10.0.0.8"]
+        self.lab.until(lambda: self.remotes_with_rules(lifeline) == three, "and where it is now, too")
+        lifeline.ctl("reload")
+        self.lab.until(lambda: self.remotes_with_rules(lifeline) == ["10.0.0.77", "10.0.0.8"], "the old one has gone")
+        refused = lifeline.ctl("remote", "add", NAME, check=False)
+        self.assertIn("only the configuration may give", refused.stderr)
+        lifeline.config["in_band"] = {}
+        lifeline.write_config()
+        lifeline.ctl("reload")
+        behind.echo()
         self.lab.until(lambda: lifeline.hidden_letters() == "abcdefghi", "only one controller's rules stand")
 
     def test_dhcp_brings_the_resolver_and_the_certificate_must_have_the_name(self):

@@ -81,6 +81,8 @@ TEST(AlsoReachText, IsReadAndWritten) {
       {"10.0.0.1:7", "10.0.0.1:7"},
       {"[2001:db8::1]", "[2001:db8::1]:6653"},
       {"[2001:db8::1]:7", "[2001:db8::1]:7"},
+      {"Controller.Example.", "controller.example:6653"},
+      {"ctl.example:7", "ctl.example:7"},
   };
   for (const auto& [text, again] : cases) {
     const auto parsed = parse_also_reach(text);
@@ -95,12 +97,11 @@ TEST(AlsoReachText, ErrorsSayWhatWouldBeRight) {
       {"ssl:10.0.0.1", "'ssl:10.0.0.1': an address without protocol is meant: 10.0.0.1"},
       {"2001:db8::1", "'2001:db8::1': an IPv6 address is written in brackets: [2001:db8::1]:6653"},
       {"10.0.0.1:0",
-       "'10.0.0.1:0' is no address; it is written IP, IP:port or [IPv6]:port, port 1..65535"},
+       "'10.0.0.1:0' is no address; it is written HOST, HOST:port or [IPv6]:port, port 1..65535"},
       {"[fe80::1%br0]",
        "'[fe80::1%br0]': without a zone; the local port's is meant: [fe80::1]:6653"},
-      {"host:1", "'host:1': 'host' is a name; only controllers of this switch may have one"},
-      {"", "'' is no address; it is written IP, IP:port or [IPv6]:port, port 1..65535"},
-      {"[::1", "'[::1' is no address; it is written IP, IP:port or [IPv6]:port, port 1..65535"},
+      {"", "'' is no address; it is written HOST, HOST:port or [IPv6]:port, port 1..65535"},
+      {"[::1", "'[::1' is no address; it is written HOST, HOST:port or [IPv6]:port, port 1..65535"},
       {"224.0.0.1:1", "'224.0.0.1:1': 224.0.0.1 is not the address of a host"},
   };
   for (const auto& [text, message] : cases) {

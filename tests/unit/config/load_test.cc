@@ -50,7 +50,7 @@ ports:
 controllers: ["tcp:10.0.0.1", {address: "tcp:[2001:db8::1]:6633", inactivity_probe_s: 30}, tcp:ctl.example, "tcp:[fe80::7%mgmt0]"]
 resolvers: [10.0.0.53, "2001:db8::53"]
 in_band: {enabled: false, vlan: any, relay_arp: true, relay_dhcp: ["52:54:00"], strict: true,
-  also_reach: [10.0.0.7, "[2001:db8::7]:6633"], also_next_hop: [10.0.0.8, "02:11:22:33:44:66"]}
+  also_reach: [10.0.0.7, "[2001:db8::7]:6633", ctl.example:7], also_next_hop: [10.0.0.8, "02:11:22:33:44:66"]}
 offload: {enabled: off, foreign_pps: 500}
 fail_mode: secure
 inactivity_probe_s: 7
@@ -110,8 +110,9 @@ TEST(Load, ReadsEveryKey) {
   InBand in_band{.enabled = false, .vlan = {VlanScope::Kind::kAny, 0}, .relay_arp = true};
   in_band.relay_dhcp = {*MacPrefix::parse("52:54:00")};
   in_band.strict = true;
-  in_band.also_reach = {{*IpAddress::parse("10.0.0.7"), 6653},
-                        {*IpAddress::parse("2001:db8::7"), 6633}};
+  in_band.also_reach = {{*IpAddress::parse("10.0.0.7"), "", 6653},
+                        {*IpAddress::parse("2001:db8::7"), "", 6633},
+                        {{}, "ctl.example", 7}};
   in_band.also_next_hop = {{*IpAddress::parse("10.0.0.8"), {}},
                            {{}, MacAddress::parse("02:11:22:33:44:66")}};
   EXPECT_EQ(c.in_band, in_band);
@@ -206,7 +207,7 @@ TEST(Dump, LoadsBackToTheSameConfiguration) {
                     "listen: ['pssl:6654:0.0.0.0']"),
         std::string("tls: {ca: /ca.pem, crl: /crl.pem}"), std::string("in_band: {relay_dhcp: all}"),
         std::string("in_band: {vlan: 5}\nlog_level: error\nopenflow_versions: ['1.3']"),
-        std::string("in_band: {vlan: 5, also_reach: [10.0.0.9:1], also_next_hop: "
+        std::string("in_band: {vlan: 5, also_reach: [10.0.0.9:1, a.example], also_next_hop: "
                     "[10.0.0.8]}\nlog_level: error\nopenflow_versions: ['1.3']"),
         std::string("ports: [{name: \"010\", device: \"~\"}, {name: 'true', device: '-a:#b'}]\n"
                     "bridge: \"null\"\nlog_level: warn")}) {
